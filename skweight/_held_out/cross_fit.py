@@ -1,7 +1,7 @@
-"""Held-out scores, from one set of fits for all uses.
+"""Held-out scores, from one set of fits for calibrator, decision and report.
 
-The calibrator, the decision and the report share the same held-out scores. This needs k
-+ 1 fits; nested wrappers would need k x (k + 1) fits.
+The calibrator, the decision and the report share the same held-out scores. With k
+folds, sharing needs k + 1 fits; nested wrappers would need k x (k + 1) fits.
 """
 
 from typing import NamedTuple
@@ -18,12 +18,13 @@ from skweight.delivery._arguments import offsets_of
 
 
 class HeldOut(NamedTuple):
-    """Outputs of fold models on rows they were not fitted on.
+    """Outputs of models, one per fold, on rows that each model was not fitted on.
 
-    ``rows`` are the positions of these rows, in the order of ``outputs``. A row appears
-    more than once if several splits test it. ``source`` says in words where the outputs
-    come from. ``factor`` multiplies the population weights, to correct that some rows
-    were held out with a higher probability. None means factors of one.
+    ``rows`` are the positions of the held-out rows, in the order of ``outputs``. A row
+    appears more than once if several splits test it. ``source`` says in words where the
+    outputs come from. ``factor`` is multiplied with the population weights, to correct
+    that some rows were held out with a higher probability than others. None means
+    factors of one.
     """
 
     outputs: np.ndarray
@@ -33,7 +34,7 @@ class HeldOut(NamedTuple):
     factor: np.ndarray | None = None
 
     def weigh(self, population):
-        """Return the weights of these rows, from population weights of all rows."""
+        """Return weights of the held-out rows, given population weights of all rows."""
         return multiply(
             None if population is None else population[self.rows], self.factor
         )
@@ -42,17 +43,18 @@ class HeldOut(NamedTuple):
 def cross_fit(
     training, X, y, splits, method, classes, *, n_jobs, n_kept=0, progress=None
 ):
-    """Fit once for every split; return outputs on held-out rows, and the models.
+    """Fit one model for every split; return outputs on held-out rows, and the models.
 
     For a split without held-out rows, only the model is needed. ``method`` is the name
     of the output method, or a function that returns the name for a fitted model. The
     models are a list of pairs, for the first ``n_kept`` splits: a fitted estimator, and
-    its deliveries (how its weights were passed). ``progress`` reports each fit, if it
-    is not None.
+    deliveries (records of how the weights were passed). If ``progress`` is not None,
+    ``progress`` reports each fit.
     """
     (X,) = indexable(X)  # some sparse formats cannot be indexed by rows
     n_samples = n_rows(X)
-    # This comes before the first fit, because some weightings fit models here.
+    # All training parts are made before the first fit, because some weightings fit
+    # models in `training.of`.
     parts = [training.of(train, n_samples) for train, _ in splits]
     k = len(splits)
     calls = (

@@ -1,9 +1,9 @@
-"""Fit a model once on a subsample, and calibrate it on the rows left out.
+"""Fit a model once on a subsample of rows, and calibrate it on the rows left out.
 
 A subsample leaves out many rows of some classes, but no row of the class with the
 largest weights. So some rows of every class are held out before the draw, as in a
-hold-out. The rows that the draw leaves out are added. All held-out rows are weighted to
-represent the population.
+hold-out. The rows that the draw leaves out are held out, too. All held-out rows are
+weighted to represent the population.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from skweight._utils.validation import encode_labels
 
 
 def check_leaves_out(estimator):
-    """Raise if the rows that the estimator is fitted on will not be known."""
+    """Raise if it will not be known which rows the estimator is fitted on."""
     if learner_of(estimator) is estimator:
         return
     raise ValueError(
@@ -28,35 +28,35 @@ def check_leaves_out(estimator):
 
 
 def fit_and_leave_out(training, X, y, pair, method, classes, seed):
-    r"""Fit on a part of the training rows of a pair, and score all other rows.
+    r"""Fit on a part of the training rows of a split, and score all other rows.
 
     A row of class :math:`k` that is drawn with the probability :math:`\pi_i` is held
     out with :math:`h_i = s_k + (1 - s_k)(1 - \pi_i)`, where :math:`s_k` is the share of
-    its class that the pair tests. Calibrator and decision weight the row by the factor
-    :math:`c_k / h_i`. The constants :math:`c_k` give each class its share of the
-    population, and keep all factors at most one.
+    class :math:`k` in the test rows of the split. Calibrator and decision weight the
+    row by the factor :math:`c_k / h_i`. The constants :math:`c_k` give each class its
+    share of the population, and keep all factors at most one.
 
     Parameters
     ----------
     training : Training
-        How to fit on rows at given positions.
+        Object that fits the estimator on rows at given positions.
     X, y : array-like
-        Rows and labels.
+        Features and labels of all rows.
     pair : tuple of ndarray
-        Positions of training and test rows.
+        Positions of the training rows and the test rows of a split.
     method : callable
         Function that returns the output method of a fitted model.
     classes : ndarray
         Labels.
     seed : int
-        Seed of the draw.
+        Seed of the draw of the rows to fit on.
 
     Returns
     -------
     model, deliveries
-        The fitted estimator, and its deliveries.
+        The fitted estimator, and records of how the weights were passed to it.
     held_out : HeldOut
-        Outputs on the rows that the fit was not given.
+        Outputs on the rows that the estimator was not fitted on.
     """
     train, test = pair
     part = training.of(train, len(y))
@@ -66,8 +66,8 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     weights, codes = training.weights, encode_labels(y)[1]
     population = training.by_role.population
     population = np.ones(len(y)) if population is None else population
-    # A row of positive population weight and zero emphasis is never drawn, so it is
-    # always held out.
+    # A row of positive population weight and training weight 0 is never drawn, so such
+    # a row is always held out.
     is_left = population > 0
     is_left[drawn] = is_left[test] = False
     rows = np.concatenate([test, np.flatnonzero(is_left)])
@@ -94,5 +94,5 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
 
 
 def _ratio(of_classes, to):
-    """Return the ratio of each class; zero for a class without rows."""
+    """Return the ratio of two values of each class; zero for a class without rows."""
     return np.divide(of_classes, to, out=np.zeros(to.size), where=to > 0)

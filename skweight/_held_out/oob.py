@@ -1,4 +1,4 @@
-"""Out-of-bag votes of a forest, if a calibrator can learn from them."""
+"""Out-of-bag votes of a forest, if a calibrator can learn from the votes."""
 
 import warnings
 
@@ -7,18 +7,18 @@ import numpy as np
 from skweight._utils.families import is_forest
 from skweight._utils.validation import encode_labels, plain
 
-# Every class has a mean number of out-of-bag trees per row. The smallest of these
-# numbers must be at least this share of the largest.
+# Every class has a mean number of out-of-bag trees per row. The smallest mean must be
+# at least the share _FEWEST_SHARE of the largest mean.
 _FEWEST_SHARE = 0.5
 
 
 def out_of_bag(training, X, y):
-    """Fit a forest; return it with the votes of trees for rows they did not draw.
+    """Fit a forest; return it with the votes of trees for the rows not drawn.
 
     Parameters
     ----------
     training : Training
-        How the forest is fitted. The estimator must not be shared with other objects,
+        Object that fits the forest. The forest must not be shared with other objects,
         because `oob_score` is set on it.
     X, y : array-like
         Rows and labels.
@@ -26,24 +26,24 @@ def out_of_bag(training, X, y):
     Returns
     -------
     model, deliveries
-        The forest, and its deliveries.
+        The fitted forest, and records of how the weights were passed to it.
     outputs : ndarray of shape (n_rows, n_classes)
-        Shares of votes.
+        Shares of the votes of the trees for each class.
     rows : ndarray of shape (n_rows,)
         Positions of the rows that at least one tree did not draw.
 
     Raises
     ------
     ValueError
-        If the estimator has no out-of-bag votes, or if almost every tree draws all rows
-        of some class.
+        If the estimator has no out-of-bag votes (votes of trees for rows not drawn), or
+        if almost every tree draws all rows of some class.
     """
     forest = training.estimator
     _check_forest(forest)
     forest.set_params(oob_score=True)
     with warnings.catch_warnings():
-        # scikit-learn warns that "Some inputs do not have OOB scores". These rows are
-        # left out below.
+        # scikit-learn warns that "Some inputs do not have OOB scores". Rows without
+        # scores are left out below.
         warnings.simplefilter("ignore", UserWarning)
         with np.errstate(invalid="ignore", divide="ignore"):
             model, deliveries = training.fit(X, y)

@@ -1,6 +1,7 @@
-"""Read the outputs of a fitted estimator, with columns and scale as needed.
+"""Read the outputs of a fitted estimator, with the columns that calibrators need.
 
-The order of the columns follows the estimator's own ``classes_``.
+The columns of an estimator follow ``classes_`` of the estimator, and are put into the
+order of the given classes.
 """
 
 import warnings
@@ -15,21 +16,21 @@ from skweight.calibration._engine.numerics import log_scale
 from skweight.weights import weighted_quantile
 
 SMALLEST_CLIP = 1e-7
-# This quantile of the positive probabilities counts as a small probability. It was
-# measured by benchmarks/vote_floor.py.
+# Share of the positive probabilities that count as small. The value was chosen by
+# benchmarks/vote_floor.py.
 SMALL_SHARE = 0.01
 # Name used instead of predict_proba if predict_proba returns raw scores.
 RAW_SCORES = "raw scores"
-# Allowed distance of probabilities from [0, 1], and of their sum from 1.
+# Allowed distance of probabilities from [0, 1], and of the sum of a row from 1.
 _OUTSIDE, _OFF = 1e-6, 1e-3
 
 
 def output_method(estimator, *, probabilities):
     """Return the method of an estimator whose outputs a calibrator uses.
 
-    Decision values are preferred: they are on the scale of log odds, as calibrators
-    need, and no value was rounded to a probability of 0 or 1. A closed-form calibrator
-    needs probabilities.
+    Decision values are preferred, because decision values are on the scale of log odds,
+    as calibrators need, and are not rounded to a probability of 0 or 1. A calibrator
+    with a closed formula needs probabilities.
     """
     wanted = ["predict_proba"] if probabilities else ["decision_function"]
     for method in [*wanted, "predict_proba"]:
@@ -70,8 +71,9 @@ def no_probabilities(estimator):
 def outputs_of(estimator, X, method, classes, offsets=None):
     """Return the outputs of a fitted estimator, with one column for every class.
 
-    Decision values of two classes have shape (n,). If the fold had no row of a class,
-    the class gets the lowest output. `offsets` are further arguments of the method.
+    Decision values of two classes have shape (n,). If the estimator was fitted without
+    rows of a class, this class gets the lowest output. `offsets` are arguments that the
+    method `method` of the estimator gets in addition to X.
     """
     name = "predict_proba" if method == RAW_SCORES else method
     predict = partial(getattr(estimator, name), X, **(offsets or {}))
@@ -96,7 +98,7 @@ def outputs_of(estimator, X, method, classes, offsets=None):
 
 
 def align_columns(outputs, known, classes, method):
-    """Return outputs for `known` classes, with columns in the order of `classes`."""
+    """Return outputs with columns in the order of `classes`, not of `known`."""
     is_proba = method == "predict_proba"
     if outputs.ndim == 2 and outputs.shape[1] == 1 and not is_proba:
         outputs = outputs[:, 0]
@@ -108,7 +110,8 @@ def align_columns(outputs, known, classes, method):
     if known.size == classes.size == 2 and outputs.ndim == 1:
         return outputs if columns[0] == 0 else -outputs
     if outputs.ndim == 1:
-        # One column is enough for two of several classes, and for a single class.
+        # A model that knows only two of several classes, or a single class, may return
+        # one column.
         outputs = np.column_stack([-outputs, outputs])[:, -known.size :]
     lowest = 0.0 if is_proba else outputs.min() - 1.0
     aligned = np.full((outputs.shape[0], classes.size), lowest)
@@ -119,7 +122,7 @@ def align_columns(outputs, known, classes, method):
 
 
 def decision_values(model, X, classes):
-    """Return the decision values of a fitted model, for the classes in this order."""
+    """Return the decision values of a fitted model, in the order of `classes`."""
     values = model.decision_function(X)
     columns = classes.size == 2 and np.ndim(values) == 2  # as of Keras itself
     if np.array_equal(model.classes_, classes) and not columns:
@@ -129,7 +132,7 @@ def decision_values(model, X, classes):
 
 
 def labels_of(model, X, classes, offsets):
-    """Return the labels that a fitted model itself predicts, one per row."""
+    """Return the labels that a fitted model predicts itself, without a decision."""
     if gives_raw_scores(model):
         scores = outputs_of(model, X, RAW_SCORES, classes, offsets)
         if scores.ndim == 1:
@@ -183,7 +186,8 @@ def _compares_pairs(estimator, method, classes):
     """Return whether decision values are for pairs of classes.
 
     Three classes have three pairs of classes, so the number of columns does not show
-    this. ``decision_function_shape`` is read instead, also inside a composite.
+    whether columns belong to pairs. Therefore the parameter ``decision_function_shape``
+    is read, also inside a Pipeline or search.
     """
     if method != "decision_function" or classes.size != 3:
         return False
@@ -194,12 +198,12 @@ def _compares_pairs(estimator, method, classes):
 
 
 def smallest_probability(outputs, method, weights=None):
-    """Return where to clip probabilities before their logarithm is taken.
+    """Return the least probability for logarithms; smaller ones are raised to it.
 
     In tree ensembles and neighbours, zeros mean "no vote", not "impossible". Zeros are
-    replaced by half of a small probability that the model does return. This is a low
-    quantile, not the smallest returned probability: the smallest one comes from a
-    single row, and would determine the value of all zeros.
+    replaced by half of a small probability that the model does return. The small
+    probability is a low quantile, not the smallest returned probability, which comes
+    from a single row, and would determine the value of all zeros.
     """
     if method != "predict_proba":
         return SMALLEST_CLIP

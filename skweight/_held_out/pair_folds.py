@@ -1,10 +1,11 @@
-"""Out-of-fold probabilities for strategies that use a model; all fits are counted.
+"""Out-of-fold probabilities for strategies that use a model, with a count of the fits.
 
 If a model saw the label of a row, weights learned from this model contain information
-about the label. Suppose that such weights are used to fit the model of fold f. Then
-this model has information about the labels of fold f, and its scores on fold f are too
-good. So the weights for this model are learned from models that saw neither fold f nor
-the row to weigh. One model for every pair of folds serves both folds.
+about the label. Suppose that weights with information about the labels of fold f are
+used to fit the model that scores fold f. Then the scores of this model on fold f are
+too good. So the weights for the model of fold f are learned from models that saw
+neither fold f nor the row to weigh. One model for every pair of folds serves both
+folds.
 """
 
 import pickle
@@ -24,16 +25,17 @@ from skweight._utils.validation import n_rows
 from skweight.delivery import deliver
 from skweight.delivery._arguments import offsets_of, take_params
 
-# Identical rows are kept in one fold if two conditions hold: at least this share of the
-# distinct rows has one label only, and there are this many distinct rows per fold.
+# Identical rows are kept in one fold if two conditions hold: at least the share
+# _OWN_CONTENT of the distinct rows has one label only, and there are at least
+# _CONTENTS_PER_FOLD distinct rows per fold.
 _OWN_CONTENT = 0.9
 _CONTENTS_PER_FOLD = 4
-# Fold of rows that every model is fitted on and that no model scores.
+# Fold number of the rows that every model is fitted on and that no model scores.
 IN_EVERY_MODEL = -2
 
 
 class WeightedModel(NamedTuple):
-    """How a model is fitted on some rows with weights; it can be pickled."""
+    """How to fit an estimator on some rows with weights; instances can be pickled."""
 
     estimator: object
     random_state: int | None = None
@@ -41,7 +43,7 @@ class WeightedModel(NamedTuple):
     labels: object = None
 
     def of(self, rows):
-        """Return this object for a part of the rows."""
+        """Return the object that fits on a part of the rows, here `self`."""
         return self
 
     def fit(self, X, y, weights, population, fit_params=None):
@@ -65,24 +67,28 @@ class CrossFits:
     Parameters
     ----------
     model : WeightedModel
-        How a model is fitted; any object with its methods and parameters.
+        Object that fits the models: a `WeightedModel`, or any object with the same
+        methods and attributes.
     X : array-like of shape (n_samples, n_features)
-        Rows for the estimator, without side columns.
+        Features for the estimator, without columns that only a strategy or decision
+        uses.
     y : array-like of shape (n_samples,)
         Labels.
     classes : ndarray of shape (n_classes,)
         All labels, in the order of the columns of the probabilities.
     folds : ndarray of shape (n_samples,)
-        Fold of every row, 0 to k - 1; each row is scored by models without its fold.
-        Rows of fold -1 are in no view: no model is fitted on these rows or scores them.
-        Rows of fold -2 are in every model, and no model scores them.
+        Fold of every row, 0 to k - 1; each row is scored by models that were fitted
+        without the fold of the row. Rows of fold -1 are ignored: no model is fitted on
+        these rows or scores these rows. All models are fitted on the rows of fold -2,
+        and no model scores these rows.
     population : ndarray of shape (n_samples,), default=None
-        How many rows each row stands for. No model is trained on rows of weight zero.
+        Population weights: how many rows of the population each row stands for. No
+        model is fitted on rows of weight zero.
     n_jobs : int or None, default=None
         Number of models to fit in parallel.
     fit_params : dict, default=None
-        Further arguments of the `fit` of the model, including arguments with an entry
-        for each row.
+        Further arguments of the `fit` of the estimator, including arguments with an
+        entry for each row.
     normalize : bool, default=True
         Whether models are fitted with weights of mean one. If False, the weights have
         the sum of the population weights.
@@ -90,9 +96,9 @@ class CrossFits:
     Attributes
     ----------
     n_fits : int
-        Number of models fitted so far, for all views of this object together.
+        Number of models fitted so far, by this object and its copies together.
     rows : ndarray
-        Positions of the rows of this view among all rows.
+        Positions of the rows with probabilities among all rows of `X`.
     """
 
     def __init__(
@@ -125,7 +131,7 @@ class CrossFits:
 
     @property
     def n_fits(self):
-        """Number of models fitted so far, for all views together."""
+        """Number of models fitted so far, by this object and its copies together."""
         return self._counter[0]
 
     @property
@@ -134,7 +140,7 @@ class CrossFits:
         return int(self.folds.max()) + 1
 
     def with_population(self, population):
-        """Return a copy of this view, with other population weights for its rows."""
+        """Return a copy of this object with other population weights for `rows`."""
         if population is None or (
             self.population is not None
             and np.array_equal(population, self.population[self.rows])
@@ -145,10 +151,10 @@ class CrossFits:
         return self._view(whole, population=whole)
 
     def with_estimator(self, estimator):
-        """Return a copy of this view, for another estimator on the same folds.
+        """Return a copy of this object, for another estimator on the same folds.
 
-        The new estimator gets no further arguments of fit, because they were meant for
-        the previous estimator.
+        The new estimator gets no further arguments of fit, because the arguments were
+        meant for the previous estimator.
         """
         before = self.model
         model = WeightedModel(
@@ -157,21 +163,22 @@ class CrossFits:
         return self._view(estimator, model=model, fit_params={})
 
     def inside(self, folds):
-        """Return a view of a part of the rows, with its own folds.
+        """Return a copy of this object for a part of the rows, with other folds.
 
         Parameters
         ----------
         folds : ndarray of shape (n_samples,)
-            Fold of every row of `X`; -1 for rows that are not in the new view.
+            Fold of every row of `X`; -1 for rows that the copy ignores.
         """
         return self._view(folds, folds=folds, rows=np.flatnonzero(folds >= 0))
 
     def without(self, fold):
-        """Return a view of the rows outside a fold; its models never saw the fold.
+        """Return a copy of this object whose models are fitted without a fold.
 
-        `proba` of the view returns probabilities from one model for each pair of folds.
-        A model of a pair serves both of its folds, so the views of all k folds together
-        cost k (k - 1) / 2 fits.
+        The method `proba` of the copy returns probabilities of the rows outside the
+        fold, from one model for each pair of folds. The model without a pair of folds
+        serves both folds, so the copies for all k folds together cost k (k - 1) / 2
+        fits.
         """
         if self.n_folds < 3:
             raise ValueError(
@@ -186,17 +193,17 @@ class CrossFits:
         return view
 
     def proba(self, emphasis=None):
-        """Return probabilities by models without the row and without the view's fold.
+        """Return probabilities by models without the row and without `left_out`.
 
         Parameters
         ----------
         emphasis : ndarray of shape (n_rows,), default=None
-            Emphasis of each row of this view, in addition to its population weight.
+            Training weight of each row in `rows` beyond the population weight.
 
         Returns
         -------
         proba : ndarray of shape (n_rows, n_classes)
-            Rows are in the order of this view.
+            Probabilities of the classes, in the order of `rows`.
         """
         beside = () if self.left_out is None else (self.left_out,)
         folds = [fold for fold in range(self.n_folds) if fold not in beside]
@@ -216,7 +223,7 @@ class CrossFits:
         return proba[self.rows]
 
     def _view(self, *changed, **changes):
-        """Return a changed view; views that need the same models share them."""
+        """Return a changed copy; copies that need the same models share the models."""
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view.__dict__.update(changes)
@@ -225,7 +232,7 @@ class CrossFits:
         return view
 
     def _fit(self, keys, emphasis):
-        """Fit a model for each set of left-out folds; return probabilities of these."""
+        """Fit a model per set of left-out folds; return outputs in these folds."""
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_without)(
                 self.model,
@@ -242,7 +249,7 @@ class CrossFits:
         return dict(zip(keys, fitted, strict=True))
 
     def _weights_without(self, key, emphasis):
-        """Return the rows of a model, their weights, and their population weights."""
+        """Return the rows to fit a model on, with weights and population weights."""
         weights = multiply(self.population, emphasis)
         counts = ~np.isin(self.folds, [-1, *key])
         for vector in (self.population, weights):
@@ -262,7 +269,7 @@ class CrossFits:
 
 
 def _name_of(content):
-    """Return a key for equal contents; what cannot be pickled gets a unique key."""
+    """Return a hash of an object, or a unique key if the object cannot be pickled."""
     try:
         return joblib.hash(content)
     except (pickle.PicklingError, AttributeError, TypeError):
@@ -270,7 +277,7 @@ def _name_of(content):
 
 
 def _fit_without(model, X, y, classes, trained, out, fit_params):
-    """Return probabilities of the rows left out, by a model of the other rows."""
+    """Return probabilities of the rows left out, by a model fitted on other rows."""
     (train, weights, population), test = trained, np.flatnonzero(out)
     fitted = model.of(train).fit(
         _safe_indexing(X, train),
@@ -292,32 +299,32 @@ def _fit_without(model, X, y, classes, trained, out, fit_params):
 
 
 def make_folds(X, y, n_folds, *, population=None, random_state=None):
-    """Return the fold of every row: by its content if this is safe, otherwise random.
+    """Return the fold of every row: by a hash of the row if safe, otherwise random.
 
-    Folds by content keep copies of a row together. They do not depend on the order of
-    the rows, on repeated rows, or on rows of weight zero. They are not safe if there
-    are only a few distinct rows, each with several labels: a model fitted on some
-    distinct rows knows nothing about the others.
+    Folds by a hash of the row keep copies of a row together. Such folds do not depend
+    on the order of the rows, on repeated rows, or on rows of weight zero. Folds by a
+    hash are not safe if only a few rows are distinct, each with several labels: a model
+    fitted on some distinct rows knows nothing about the remaining distinct rows.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Rows.
+        Features of the rows.
     y : ndarray of shape (n_samples,)
         Labels.
     n_folds : int
-        Number of folds. It is reduced if the rarest class has fewer rows.
+        Number of folds, which is reduced if the rarest class has fewer rows.
     population : ndarray of shape (n_samples,), default=None
-        Rows of weight zero do not count.
+        Population weights; rows of weight zero do not change the folds.
     random_state : int, RandomState instance or None, default=None
         Seed of random folds.
 
     Returns
     -------
     folds : ndarray of shape (n_samples,)
-        0 to k - 1; at least two.
+        Fold of every row, from 0 to k - 1, with at least two folds.
     by_content : bool
-        Whether the folds follow from the content of the rows.
+        Whether the folds follow from hashes of the rows.
     """
     y = np.unique(np.asarray(y), return_inverse=True)[1]
     counts = np.ones(y.size, dtype=bool) if population is None else population > 0
@@ -365,17 +372,18 @@ def _deal(content, label_of, n_folds):
 
 
 def hash_rows(X):
-    """Return a number for the content of each row, or None if this is not possible.
+    """Return a hash of the values of each row, or None if a value has no hash.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Rows: arrays, sparse matrices, DataFrames, lists.
+        Rows to hash: an array, sparse matrix, DataFrame or list.
 
     Returns
     -------
     content : ndarray of shape (n_samples,), dtype uint64, or None
-        Equal for rows of equal content. None for contents that cannot be hashed.
+        Hash of each row, which is equal for rows with equal values. None if some values
+        cannot be hashed.
     """
     if sparse.issparse(X):
         return _hash_sparse(X.tocsr())
@@ -394,7 +402,7 @@ def hash_rows(X):
 
 
 def _hash_sparse(X):
-    """Return hashes that do not depend on how zeros and entries are stored."""
+    """Return hashes of sparse rows that do not depend on how entries are stored."""
     X = X.copy()
     X.sum_duplicates()
     X.eliminate_zeros()

@@ -1,8 +1,8 @@
-"""Weighted cross-fitting of an estimator, for all uses of its held-out scores.
+"""Weighted cross-fitting of an estimator, for all uses of the held-out scores.
 
-Strategies, density ratios and reports use this module for their models. An estimator is
-fitted with weights on all rows and once for every fold. The scores of a row come from a
-model that was fitted without this row.
+Strategies, density ratios and reports use this module to fit models. An estimator is
+fitted with weights on all rows, and once for every fold on the rows outside the fold.
+The scores of a row come from a model that was fitted without this row.
 """
 
 from functools import partial
@@ -23,19 +23,19 @@ from skweight.delivery import deliver
 
 
 class WeightedFit(NamedTuple):
-    """An estimator, the weights of the rows that it is fitted on, and a seed."""
+    """An estimator, the weights of the rows to fit the estimator on, and a seed."""
 
     estimator: object
     weights: np.ndarray | None
     random_state: int
 
     def of(self, rows, n_samples):
-        """Return the same for a part of the rows."""
+        """Return the same estimator and seed with the weights of a part of the rows."""
         weights = None if self.weights is None else self.weights[rows]
         return self._replace(weights=weights)
 
     def fit(self, X, y):
-        """Return a fitted clone, and its deliveries."""
+        """Return a fitted clone, and records of how the weights were passed."""
         return deliver(
             self.estimator,
             X,
@@ -50,8 +50,8 @@ class CrossFitScores(NamedTuple):
     """Scores of held-out rows, and a method to score other rows in the same way.
 
     ``rows`` are the positions of the held-out rows, in the order of ``outputs``.
-    ``model`` was fitted on all rows, or is None if it was not requested. Probabilities
-    below ``clip`` are clipped before their logarithm is taken.
+    ``model`` was fitted on all rows, or is None if no such model was requested.
+    Probabilities below ``clip`` are raised to ``clip`` before the logarithm is taken.
     """
 
     outputs: np.ndarray
@@ -67,22 +67,22 @@ class CrossFitScores(NamedTuple):
         return log_scores(self.outputs, self.method, self.clip)
 
     def in_row_order(self):
-        """Return these scores with the held-out rows in the order of X."""
+        """Return the held-out scores in the order of the rows of X."""
         outputs = np.empty_like(self.outputs)
         outputs[self.rows] = self.outputs
         return self._replace(outputs=outputs, rows=np.arange(len(outputs)))
 
     def outputs_of(self, X):
-        """Return the outputs of `model` for other rows."""
+        """Return the outputs of `model` for rows that were not held out."""
         return outputs_of(self.model, X, self.method, self.classes)
 
     def scores_of(self, X):
-        """Return the scores of other rows, on the scale of log odds."""
+        """Return scores of rows that were not held out, on the scale of log odds."""
         return log_scores(self.outputs_of(X), self.method, self.clip)
 
 
 def stratified_splits(y, cv, rng):
-    """Return shuffled stratified folds; at most as many as a class has rows."""
+    """Return `cv` shuffled stratified folds, or fewer if a class has fewer rows."""
     fewest = int(np.unique(y, return_counts=True)[1].min())
     folds = StratifiedKFold(
         min(cv, fewest), shuffle=True, random_state=rng.randint(2**31 - 1)
@@ -103,26 +103,28 @@ def cross_fit_scores(
     refit=True,
     n_jobs=None,
 ):
-    """Fit an estimator with weights, and score every row by a model fitted without it.
+    """Fit an estimator with weights; score every row by a model fitted without it.
 
     Parameters
     ----------
     estimator : estimator
         Classifier to clone and fit. A ``FrozenEstimator`` is not fitted again.
     X, y : array-like
-        Rows and labels.
+        Features and labels of the rows.
     weights : ndarray of shape (n_samples,) or None
-        Weights of the rows in the fits.
+        Weights with which the estimator is fitted; None means no weights.
     splits : list of (ndarray, ndarray)
-        Rows to fit on and rows to score. Together, the rows to score are all rows.
+        Positions of rows to fit on and of rows to score. Every row is scored in one of
+        the pairs.
     classes : ndarray of shape (n_classes,)
         All labels, in the order of the columns of the outputs.
     random_state : int
-        Seed for the delivery of the weights.
+        Seed that is passed to :func:`skweight.delivery.deliver`.
     probabilities : bool, default=False
-        Whether probabilities are needed. If False, decision values are preferred.
+        Whether the scores must be probabilities. If False, decision values are
+        preferred.
     refit : bool, default=True
-        Whether a model is also fitted on all rows.
+        Whether one more model is fitted on all rows.
     n_jobs : int, default=None
         Number of folds that are fitted at a time.
 

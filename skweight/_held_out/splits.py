@@ -1,4 +1,4 @@
-"""Decide from ``cv=`` which rows each fold model is not fitted on."""
+"""Decide from ``cv=`` which rows are held out from the model of each fold."""
 
 import warnings
 from typing import NamedTuple
@@ -19,21 +19,21 @@ from skweight._utils.warn import warn
 from skweight.exceptions import FewerThanAskedWarning
 
 DEFAULT_FOLDS = 5
-# For more rows than this, "auto" is one hold-out. It is also the largest size of a
-# hold-out.
+# For more than MANY_ROWS rows, "auto" is one hold-out. MANY_ROWS is also the largest
+# number of rows of a hold-out.
 MANY_ROWS = 100_000
 WORDS = ("auto", "holdout", "oob")
 
 
 class Splits(NamedTuple):
-    """Pairs of training and held-out rows, and whether they are one hold-out."""
+    """Pairs of training and held-out rows, and whether a single pair is a hold-out."""
 
     pairs: list
     is_holdout: bool = False
 
 
 def is_one_hold_out(cv, n_counted):
-    """Return whether ``cv`` means a single hold-out for this number of rows."""
+    """Return whether ``cv`` means a single hold-out for `n_counted` rows."""
     return isinstance(cv, str) and (
         cv == "holdout" or (cv == "auto" and n_counted > MANY_ROWS)
     )
@@ -53,7 +53,7 @@ def check_word(cv):
 
 
 def takes_groups(cv):
-    """Return whether splits are made here, so that they can keep groups together."""
+    """Return whether this module makes the splits, and can keep groups together."""
     return cv is None or isinstance(cv, str | int | np.integer)
 
 
@@ -61,11 +61,12 @@ def make_splits(cv, X, y, population, random_state, metadata):
     """Return the splits, or None if a class is too rare to be held out.
 
     The number of folds is at most the number of rows of the rarest class. Rows of
-    population weight zero are not held out: they would influence which other rows are
-    held out together. They stay in training, as in the final fit, because a class may
-    have no other rows. If several pairs test a row, only the first pair holds it out: a
-    second score of the same row would add no information. The other pairs stay, without
-    rows to test.
+    population weight zero are not held out, because they would influence which other
+    rows are held out together. The rows of weight zero stay in training, as in the
+    final fit, because a class may have no other rows. If several pairs of training and
+    test rows test the same row, only the first pair holds out the row: a second score
+    of the same row would add no information. A pair whose test rows are all held out by
+    other pairs is kept, without rows to test.
     """
     cv = check_word(cv)
     n_samples = len(y)
@@ -75,8 +76,8 @@ def make_splits(cv, X, y, population, random_state, metadata):
     if takes_groups(cv):
         counted = None if population is None else np.flatnonzero(untested)
         splits = _own_splits(cv, classes, codes, counted, random_state, groups)
-        # Stratified pairs without groups need none of the checks below: they contain
-        # every class, and test no row twice.
+        # Stratified pairs of training and test rows without groups need none of the
+        # checks below: these pairs contain every class, and test no row twice.
         if splits is None or groups is None:
             return splits
     else:
@@ -108,7 +109,7 @@ def _positions(rows):
 def _own_splits(cv, classes, codes, counted, random_state, groups):
     """Return the splits for a word or a number, or None.
 
-    `counted` are the rows with positive weight; None means all rows.
+    `counted` are the positions of rows with positive weight; None means all rows.
     """
     if not isinstance(cv, str):
         if cv == 1 and not isinstance(cv, bool):
@@ -148,7 +149,7 @@ def _own_splits(cv, classes, codes, counted, random_state, groups):
 
 
 def check_groups(groups, n_samples):
-    """Return groups, one for every row, or raise if they are invalid."""
+    """Return the group of every row, or raise if the groups are invalid."""
     groups = np.asarray(groups)
     if groups.shape != (n_samples,):
         raise ValueError(
@@ -166,7 +167,7 @@ def check_groups(groups, n_samples):
 
 
 def _with_two_classes(pairs, classes, codes, counted):
-    """Return the pairs whose training rows have two classes; None if too few are left.
+    """Return the pairs with two classes in training; None if too few pairs are left.
 
     With splits by groups or times, all training rows of a pair may have one class. Only
     rows with positive weight are checked.
@@ -226,8 +227,8 @@ def _no_more_than_the_rarest(n_folds, classes, counts, needed):
 def hold_out(codes, counts, random_state, share=None):
     """Return training and held-out rows, with rows of every class on both sides.
 
-    `counts` are the rows of each class. `share` is the share of held-out rows; None
-    uses the usual share of a hold-out.
+    `counts` are the numbers of rows of the classes. `share` is the share of held-out
+    rows; None uses one fifth, or less for many rows.
     """
     draws = check_random_state(random_state).random_sample(codes.size)
     if share is None:
@@ -236,15 +237,17 @@ def hold_out(codes, counts, random_state, share=None):
         min(max(round(share * count), 1), count - 1) if count else 0
         for count in counts.tolist()
     ]
-    # Rows with low random numbers are held out. Sorting only the rows below a limit is
-    # faster, and is enough unless a class is very rare.
+    # Rows with low random numbers are held out. Sorting only the rows with numbers
+    # below a limit is faster than sorting all rows, and is enough unless a class is
+    # very rare.
     for limit in (1.2 * share, 1.0):
         lowest = np.flatnonzero(draws < limit)
         available = np.bincount(codes[lowest], minlength=counts.size)
         if np.all(available >= n_out):
             break
     starts = np.cumsum(available) - available
-    # A partition is enough: the rows on either side of the limit need no order.
+    # A partition instead of a full sort is enough, because the order among the held-out
+    # rows of a class is not needed.
     borders = np.union1d(starts, starts + n_out)
     by_class = lowest[
         np.argpartition(codes[lowest] + draws[lowest], borders[borders < lowest.size])
@@ -256,7 +259,7 @@ def hold_out(codes, counts, random_state, share=None):
 
 
 def group_folds(n_folds, y, groups, random_state):
-    """Return stratified folds of whole groups, fewer if there are fewer groups."""
+    """Return stratified folds of whole groups; fewer folds if groups are few."""
     n_groups = np.unique(groups).size
     if n_groups < 2:
         raise ValueError(
@@ -273,6 +276,7 @@ def group_folds(n_folds, y, groups, random_state):
         min(n_folds, n_groups), shuffle=True, random_state=random_state
     )
     with warnings.catch_warnings():
-        # If a class has fewer rows than folds, the groups determine the folds.
+        # The warning that a class has fewer rows than folds is ignored, because the
+        # folds follow from the groups.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return [pair for pair in splitter.split(y, y, groups) if pair[1].size]

@@ -1,4 +1,4 @@
-"""Which arguments of a fit are row-wise, which are offsets, which contain tables."""
+"""Which arguments of `fit` have one entry per row, are offsets, or contain tables."""
 
 import numpy as np
 from sklearn.utils import _safe_indexing
@@ -9,7 +9,7 @@ from skweight._utils.validation import n_rows, say
 
 
 def fit_arguments(estimator):
-    """Return the parameters of an estimator's fit, by name, without deprecated ones."""
+    """Return the parameters of an estimator's `fit`, without deprecated parameters."""
     try:
         parameters = arguments_of(estimator.fit)
     except (TypeError, ValueError):
@@ -21,7 +21,8 @@ def fit_arguments(estimator):
     }
 
 
-# Arguments of fit that are never row-wise, even if they are as long as X.
+# Arguments of fit that never have one entry per row of X, even if they are as long as
+# X.
 NO_ROWS_OF_X = frozenset(
     {
         "X_target",
@@ -60,8 +61,9 @@ NO_ROWS_OF_X = frozenset(
 _TABLES = {"X_val", "eval_X", "eval_set", "validation_data", "validation_set"}
 
 
-# Offsets: arguments of fit that learners add to the scores of the rows. Of the second
-# set, predict_proba accepts none.
+# Offsets: arguments of fit that learners add to the scores of the rows. The method
+# predict_proba accepts the arguments in OFFSETS, but not the arguments in
+# OFFSETS_OF_FIT_ALONE.
 OFFSETS = frozenset({"base_margin"})
 
 
@@ -69,7 +71,7 @@ OFFSETS_OF_FIT_ALONE = {"init_score": "LightGBM", "baseline": "CatBoost"}
 
 
 def base_name(name):
-    """Return the name of an argument without the path of its step."""
+    """Return the name of an argument without the prefix of a step ("step__")."""
     return name.rpartition("__")[2]
 
 
@@ -81,7 +83,7 @@ def take_params(params, rows, n_samples):
 
 
 def offsets_of(params, rows, n_samples):
-    """Return the offsets of a part of the rows, by the name of the argument."""
+    """Return offsets (numbers added to scores) of a part of the rows, by argument."""
     return {
         base_name(name): take_rows(value, rows, n_samples)
         for name, value in params.items()
@@ -90,7 +92,7 @@ def offsets_of(params, rows, n_samples):
 
 
 def check_offsets(names):
-    """Raise if an offset of the fit cannot be passed at prediction."""
+    """Raise if an offset (a number added to scores) is not allowed at prediction."""
     for name in names:
         package = OFFSETS_OF_FIT_ALONE.get(base_name(name))
         if package is not None:
@@ -103,7 +105,7 @@ def check_offsets(names):
 
 
 def hide_in_tables(params, columns, width):
-    """Return arguments of fit, with columns dropped from validation rows."""
+    """Return arguments of `fit`, with some columns dropped from the validation rows."""
     if not columns:
         return params
     return {
@@ -134,7 +136,7 @@ def _hide(value, columns, width, name):
 
 
 def take_rows(value, rows, n_samples, name=""):
-    """Return rows of a fit argument, if it has one entry per row of X."""
+    """Return the entries of some rows if a fit argument has one entry per row of X."""
     if is_row_wise(value, n_samples, name):
         return _safe_indexing(value, rows)
     return value
@@ -144,7 +146,8 @@ def is_row_wise(value, n_samples, name=""):
     """Return whether a fit argument has one entry per row of X."""
     if base_name(name) in NO_ROWS_OF_X:
         return False
-    # A list may contain anything, such as pairs (X, y) of an eval_set.
+    # A list has entries of any type, such as pairs (X, y) of an eval_set, so only the
+    # length of the list is compared.
     if isinstance(value, list | tuple):
         return len(value) == n_samples
     return len(getattr(value, "shape", ())) > 0 and n_rows(value) == n_samples

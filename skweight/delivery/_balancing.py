@@ -1,8 +1,9 @@
 """Class weights that are parameters of an estimator.
 
-Such class weights are emphasis, too, so additional weights would count twice. The
-inversion of the emphasis must include these class weights, because they change the
-class masses in training.
+Class weights in a parameter are training weights beyond the population weights. If the
+weights of a strategy are added, classes are balanced twice. To undo the effect of the
+weights on the probabilities, class weights in a parameter must be included, because
+they change the total weight of each class in training.
 """
 
 import re
@@ -18,16 +19,17 @@ from skweight._utils.warn import warn
 from skweight.delivery._composite import children
 from skweight.exceptions import DoubleCountingWarning
 
-# An estimator may balance the weights or the rows of the classes. If the class
-# multipliers of the two cases differ by more than this factor, the fit warns.
+# An estimator may balance the total weights or the numbers of rows of the classes. If
+# the class multipliers of the two cases differ by more than the factor _CLEARLY, the
+# fit warns.
 _CLEARLY = 1.1
 
 
 def balances_itself(estimator):
-    """Find parameters by which a classifier, or a nested one, balances its classes.
+    """Find parameters by which a classifier, or a nested classifier, balances classes.
 
-    Supported are the class weights of scikit-learn, XGBoost, LightGBM (with its
-    aliases), CatBoost, Keras and criteria and samplers of PyTorch; balanced ensembles
+    Supported are the class weights of scikit-learn, XGBoost, LightGBM (with all
+    aliases), CatBoost and Keras; criteria and samplers of PyTorch; balanced ensembles
     of imbalanced-learn; and samplers that are steps of a Pipeline.
 
     Parameters
@@ -38,7 +40,7 @@ def balances_itself(estimator):
     Returns
     -------
     parameters : list of tuple (str, object)
-        Parameter names, as for ``estimator.set_params``, and their values.
+        Name, as for ``estimator.set_params``, and value of each balancing parameter.
 
     Examples
     --------
@@ -55,7 +57,7 @@ def balances_itself(estimator):
         parameters.append(("sampling_strategy", estimator.sampling_strategy))
     for key, child in children(estimator):
         if hasattr(child, "fit_resample") and not hasattr(child, "predict"):
-            # The sampler of a balanced ensemble is in the list already.
+            # The sampler of a balanced ensemble is in the list `parameters` already.
             if _resamples_classes(child) and not _is_balanced_ensemble(estimator):
                 parameters.append((key, child))
         else:
@@ -66,12 +68,13 @@ def balances_itself(estimator):
 
 
 def inner_multiplier(estimator, classes, mass):
-    """Return the class multiplier of the parameters of a fitted estimator.
+    """Return the factors by which parameters of a fitted estimator weight each class.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted; for Pipelines, searches and frozen models the learner inside is used.
+        Fitted estimator; for a Pipeline, search or frozen model, the learner inside is
+        used.
     classes : ndarray of shape (n_classes,)
         Labels.
     mass : ndarray of shape (n_classes,)
@@ -80,7 +83,8 @@ def inner_multiplier(estimator, classes, mass):
     Returns
     -------
     multiplier : ndarray of shape (n_classes,)
-        Ones if the estimator does not balance, or the multiplier cannot be computed.
+        Factor of the weight of each class in training; ones if the estimator does not
+        balance, or the factor cannot be computed.
     """
     multiplier = np.ones(classes.size)
     for _, _, weight, parameter in _balancing_parameters(learner_of(estimator)):
@@ -95,7 +99,7 @@ def warn_of_two_counts(estimator, classes, mass, counts):
     Parameters
     ----------
     estimator, classes, mass
-        As in `inner_multiplier`.
+        The same as in `inner_multiplier`.
     counts : ndarray of shape (n_classes,)
         Number of training rows of each class.
 
@@ -113,7 +117,7 @@ def warn_of_two_counts(estimator, classes, mass, counts):
 
 
 def _balancing_parameters(estimator):
-    """Yield for each balancing parameter: name, value, the part that balances, kind."""
+    """Yield name, value, balancing part of the value, and kind of each parameter."""
     params = params_of(estimator)
     for name, value in params.items():
         parameter = _PARAMETERS.get(name)
@@ -163,7 +167,7 @@ def _resamples_classes(sampler):
 
 
 def _class_weight(value, classes, share):
-    """Read weights as in scikit-learn, LightGBM, CatBoost (a list) and PyTorch."""
+    """Read class weights of scikit-learn, LightGBM, CatBoost (a list) and PyTorch."""
     if isinstance(value, str):
         balanced = value in ("balanced", "balanced_subsample")
         return _even(share) if balanced else np.ones(classes.size)
@@ -175,14 +179,14 @@ def _class_weight(value, classes, share):
 
 
 def _weight_by_position(value, classes, share):
-    """Read weights as in Keras: a dict from the position of a class to its weight."""
+    """Read class weights of Keras: a dict {position of the class: weight}."""
     if not isinstance(value, dict):
         return _class_weight(value, classes, share)
     return np.array([value.get(i, 1.0) for i in range(classes.size)], float)
 
 
 def _scale_pos_weight(value, classes, share):
-    """Read a factor for the second of two classes, as in XGBoost and LightGBM."""
+    """Read the weight of the second of two classes, as in XGBoost and LightGBM."""
     return np.array([1.0, value]) if classes.size == 2 else np.ones(classes.size)
 
 
@@ -206,21 +210,21 @@ def _auto_class_weights(value, classes, share):
 
 
 def _of_criterion(value, classes, share):
-    """Read criteria of PyTorch: ``weight`` of all classes, ``pos_weight`` of one."""
+    """Read PyTorch criteria: ``weight`` of all classes, ``pos_weight`` of a class."""
     if np.size(value) == classes.size > 1:
         return _class_weight(np.ravel(value), classes, share)
     return _scale_pos_weight(float(np.ravel(value)[0]), classes, share)
 
 
 def _of_batches(value, classes, share):
-    """Read ``class_multiplier_`` of balanced batches; return ones if it is missing."""
+    """Read ``class_multiplier_`` of balanced batches; ones if it is missing."""
     multiplier = getattr(value, "class_multiplier_", None)
     fits = multiplier is not None and np.shape(multiplier) == classes.shape
     return np.array(multiplier) if fits else np.ones(classes.size)
 
 
 def _even(share):
-    """Return the multiplier that balances all classes with a positive share."""
+    """Return class factors that balance all classes with a positive share."""
     present = share > 0
     factor = np.divide(1.0, share, out=np.ones(share.size), where=present)
     return factor / np.average(factor, weights=share)
@@ -233,7 +237,8 @@ def _unless(*neutral):
     """Return a reader that returns None for neutral values."""
 
     def read(value, params):
-        # The value may be an array, so "==" would compare each entry.
+        # If `value` is an array, "==" compares each entry, so only scalars are
+        # compared.
         is_neutral = any(
             value is neutral_value or (np.ndim(value) == 0 and value == neutral_value)
             for neutral_value in neutral
@@ -260,7 +265,7 @@ def _focal_alpha(value, params):
 
 
 def _criterion(value, params):
-    """Read the class weights of a criterion of PyTorch, or of its partial."""
+    """Read class weights of a PyTorch criterion, or of a partial of a criterion."""
     if isinstance(value, str | type):
         return None
     made_with = getattr(value, "keywords", None) or getattr(value, "__dict__", {})
@@ -291,8 +296,8 @@ def _fit_kwargs(value, params):
 class _Parameter(NamedTuple):
     """How to find the effect of a parameter that may balance classes.
 
-    `read` returns the part of the value that balances, or None. `multiplier` returns
-    the class multipliers of this part.
+    The function `read` returns the part of the parameter's value that balances, or
+    None. The function `multiplier` returns the factor of each class by this part.
     """
 
     read: object
@@ -305,8 +310,8 @@ _NEGATIVE_PART = _Parameter(_bagging_fraction, _scale_neg_weight)
 _FOCAL = _Parameter(_focal_alpha, _scale_pos_weight)
 _DRAWS = _Parameter(_sampler, _of_batches)
 
-# Add a row here to support a parameter of another package. LightGBM accepts all its
-# aliases as keyword arguments, and has no public list of them.
+# Add a line to _PARAMETERS to support a parameter of another package. LightGBM accepts
+# all its aliases as keyword arguments, and has no public list of them.
 _PARAMETERS = {
     # scikit-learn, LightGBM, scikeras
     "class_weight": _Parameter(_unless(None), _class_weight),

@@ -1,8 +1,8 @@
 """Plan which estimators inside a composite get which weights.
 
-A composite is traversed from the outside in. Metadata requests are set on its parts, so
-that scikit-learn's metadata routing passes the weights. Parts that routing cannot reach
-are wrapped by an adapter.
+A composite (such as a Pipeline or a search) is traversed from the outside in. Metadata
+requests are set on the estimators inside, so that scikit-learn's metadata routing
+passes the weights. Estimators that routing cannot reach are wrapped by an adapter.
 """
 
 from functools import cached_property
@@ -43,7 +43,8 @@ from skweight.delivery._one import (
 from skweight.exceptions import UnsupportedWeightsError
 
 # Composites with a default estimator, as (parameter, module, class, arguments). The
-# default must be set before the fit, so that weights can be requested for it.
+# default estimator must be set before the fit, so that weights can be requested for the
+# default estimator.
 _MADE_BY_DEFAULT = {
     "StackingClassifier": (
         "final_estimator",
@@ -59,9 +60,9 @@ _MADE_BY_DEFAULT = {
     ),
 }
 
-# Composites in which routing does not work for members, so that each member gets an
-# adapter. Some route metadata twice, and resolve an alias too early. Others pass on
-# metadata without a request.
+# Composites in which metadata routing does not work for members, so that each member
+# gets an adapter. Some composites route metadata twice, and resolve an alias too early.
+# Other composites pass on metadata that no member requested.
 _ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
 
 # Composites that derive new labels from several classes, and fit each member on other
@@ -69,8 +70,8 @@ _ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
 _RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 
 # Composites that use their own sample_weight for a calibrator, not for the learner.
-# Other composites with sample_weight, such as bagging ensembles, get it like any
-# estimator.
+# Other composites with sample_weight, such as bagging ensembles, get sample_weight like
+# any estimator.
 _CALIBRATES = {"CalibratedClassifierCV"}
 
 # Composites whose sample_weight was only passed on to their members, before
@@ -86,12 +87,14 @@ class Delivery(NamedTuple):
     Attributes
     ----------
     estimator : str
-        Class of the estimator; inside a composite, the path comes first.
+        Class name of the estimator; inside a composite, after the path of the
+        estimator.
     weights : str
-        "population x emphasis", "population", or "none".
+        "population x emphasis" (the population weights times the training emphasis of
+        the strategy), "population", or "none".
     way : str
-        "sample_weight", "class_weight", "priors", "resample", "subsample", or
-        "frozen".
+        How the weights were passed: "sample_weight", "class_weight", "priors",
+        "resample", "subsample", or "frozen".
 
     Examples
     --------
@@ -137,8 +140,8 @@ def is_composite(estimator):
         return False
     routing = routing_of(estimator)
     if routing is None:
-        # The estimator does not support routing, or one of its children does not. Such
-        # a child gets an adapter.
+        # The estimator does not support routing, or a child of the estimator does not.
+        # A child that does not support routing gets an adapter.
         return any(routing_of(child) is None for child in below)
     return isinstance(routing, MetadataRouter)
 
@@ -155,7 +158,7 @@ def _join(path, key):
 
 
 class Plan:
-    """Sets requests on a private clone, so that routing passes the right weights."""
+    """Sets metadata requests on a private clone, so that routing passes the weights."""
 
     def __init__(
         self,
@@ -180,7 +183,7 @@ class Plan:
 
     @cached_property
     def by_class(self):
-        """Classes and their weights, or None if weights vary within a class."""
+        """Labels, weights and shares of classes; None if weights vary in a class."""
         return by_class_or_none(self.y, self.vectors[TRAINING])
 
     @property
@@ -188,7 +191,7 @@ class Plan:
         return self.vectors[POPULATION] is not None
 
     def prepare(self, estimator, path="", *, learner=True, parent=None):
-        """Set all requests inside an estimator; return it, or an adapter with it."""
+        """Set metadata requests inside an estimator; return it, or an adapter."""
         self.learners[path] = learner
         if isinstance(estimator, FrozenEstimator):
             self._note(estimator, path, "none", "frozen")
@@ -232,7 +235,7 @@ class Plan:
 
     @staticmethod
     def _check_passes_on(estimator, below):
-        """Raise if a composite does not pass weights to its learners."""
+        """Raise if a composite (such as a search) does not pass weights to learners."""
         weights_and_ways = {
             (delivery.weights, delivery.way)
             for delivery in below
@@ -279,12 +282,12 @@ class Plan:
         return self.by_class is not None and self.by_class[0].size > 2
 
     def _constant_at(self, path):
-        """Return whether weights are constant per class for an estimator."""
+        """Return whether weights are constant per class for the estimator at a path."""
         relabelled = path.startswith(tuple(self.relabelled))
         return self.by_class is not None and not relabelled
 
     def _without_routing(self, transformer):
-        """Return a transformer, or an adapter if it fails without metadata.
+        """Return a transformer, in an adapter if the transformer needs metadata.
 
         With routing on, TargetEncoder of scikit-learn 1.9 requires groups.
         """
@@ -357,8 +360,8 @@ class Plan:
     def _request(self, estimator, path, alias, weights):
         """Request one of the two weight vectors, unless the user passes other weights.
 
-        If the user set an alias, but passed nothing under this name, the alias is
-        ignored.
+        If the user set an alias for `sample_weight`, but passed nothing under this
+        alias, the alias is ignored.
         """
         user_request = own_request(estimator, "sample_weight")
         if isinstance(user_request, str) and user_request in self.passed:
@@ -381,7 +384,7 @@ class Plan:
             estimator.set_params(**{name: default})
 
     def route(self, estimator, fit_params):
-        """Request fit arguments that were passed as ``step__name``, without routing."""
+        """Request arguments of `fit` that the user passed as ``step__name``."""
         params = estimator.get_params()
         routed = {}
         for number, (name, value) in enumerate(fit_params.items()):
@@ -415,7 +418,7 @@ class Plan:
 
     @staticmethod
     def _pass(target, argument, alias):
-        """Request an argument of fit for an estimator; return whether it exists."""
+        """Request an argument of `fit` for an estimator; return whether it exists."""
         inner = target.estimator if isinstance(target, WeightAdapter) else target
         if argument not in fit_arguments(inner):
             return False
@@ -426,7 +429,7 @@ class Plan:
         return True
 
     def weights_by_name(self):
-        """Return the weight vectors that are not None, by their name in routing."""
+        """Return the weight vectors that are not None, by the name in routing."""
         return {
             name: vector for name, vector in self.vectors.items() if vector is not None
         }
@@ -443,7 +446,7 @@ def _routable(estimator, parent):
 
 
 def _loses_in_fit_transform(estimator):
-    """Return whether `fit` of a selector gets metadata that `fit_transform` loses.
+    """Return whether the `fit_transform` of a selector loses metadata that `fit` gets.
 
     Other composites, such as a ColumnTransformer, keep their own `fit_transform`, which
     may do more than calling `fit` and `transform`.

@@ -1,11 +1,12 @@
 """Fit any estimator with weights. No other module fits a wrapped estimator.
 
-A single estimator gets weights in the first way that it supports. A composite, such as
-a Pipeline, a search or an ensemble, is traversed from the outside in. Learners get
-population x emphasis. Transformers, calibrators and scorers get population only. The
-requests for this are set on a private clone, which is fitted with metadata routing
-switched on for this fit. Estimators that routing cannot reach are wrapped by an adapter
-during the fit.
+A single estimator gets weights in the first way that the estimator supports. A
+composite, such as a Pipeline, a search or an ensemble, is traversed from the outside
+in. Learners get population weights times training emphasis (weights that only change
+the learning). Transformers, calibrators and scorers get population weights only.
+Metadata requests for these weights are set on a private clone, which is fitted with
+metadata routing switched on for this fit. Estimators that routing cannot reach are
+wrapped by an adapter during the fit.
 """
 
 from contextlib import nullcontext
@@ -57,27 +58,29 @@ def deliver(
     validation=None,
     labels=None,
 ):
-    """Fit a clone of an estimator with weights, in any way that it supports.
+    """Fit a clone of an estimator with weights, in any way that the estimator supports.
 
     The ways are tried in this order: the ``sample_weight`` of `fit`; the parameter
     ``class_weight``, if weights are constant per class; the ``priors`` of a
-    discriminant analysis, under the same condition; then the policy `unsupported`. A
-    request ``set_fit_request(sample_weight=False)`` is respected. The result is the
-    same with and without metadata routing, and the setting of the user does not change.
+    discriminant analysis, under the same condition; then the way that `unsupported`
+    names. A request ``set_fit_request(sample_weight=False)`` is respected. The result
+    is the same with and without metadata routing, and the setting of the user does not
+    change.
 
     Parameters
     ----------
     estimator : estimator
-        Classifier, Pipeline, search, ensemble or other composite. It is never changed.
+        Classifier, Pipeline, search, ensemble or other composite; never changed.
     X : array-like of shape (n_samples, n_features)
         Training rows, passed on unchanged.
     y : array-like of shape (n_samples,)
         Class labels.
     weights : ndarray of shape (n_samples,), default=None
-        Population x emphasis, for learners. None means no weights.
+        Weights for learners: the population weights times the training emphasis
+        (weights that only change the learning). None means no weights.
     population : ndarray of shape (n_samples,), default=None
         Population weights, for transformers, calibrators and scorers inside a
-        composite. None means ones.
+        composite. None means that every population weight is 1.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
         What to do with an estimator that supports no weights: raise an error, or fit it
         on rows drawn in proportion to their weights. ``"resample"`` draws as many rows
@@ -85,25 +88,26 @@ def deliver(
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
     fit_params : dict, default=None
-        Further arguments of `fit`, passed on as in scikit-learn.
+        Further arguments of `fit`, which are passed on as in scikit-learn.
     validation : ValidationRows, default=None
         Rows that an early-stopping learner monitors. The learner stands alone or is the
         last step of Pipelines.
     labels : ndarray of shape (n_classes,), default=None
-        All labels, in order. XGBoost gets their positions if the labels are not 0, 1,
-        and so on. None: y is passed on unchanged.
+        All labels, in order. If the labels are not 0, 1, and so on, XGBoost gets the
+        positions of the labels instead. With None, y is passed on unchanged.
 
     Returns
     -------
     fitted : estimator
         The fitted clone.
     deliveries : list of Delivery
-        Which estimators got which weights, and how; empty without weights.
+        A record for each estimator that got weights: which weights, and how they were
+        passed; an empty list without weights.
 
     Raises
     ------
     UnsupportedWeightsError
-        If a learner does not support the weights and the policy is "raise".
+        If a learner does not support the weights and `unsupported` is "raise".
 
     Notes
     -----
@@ -156,7 +160,8 @@ def deliver_in_place(
 ):
     """Fit an estimator in place as `deliver` does; return the deliveries.
 
-    The estimator should be a clone: ``class_weight`` or ``priors`` may be set.
+    The estimator should be a clone, because the parameters ``class_weight`` or
+    ``priors`` of the estimator may be set.
     """
     fit_params = dict(fit_params or {})
     if isinstance(estimator, FrozenEstimator):
@@ -168,8 +173,9 @@ def deliver_in_place(
         _fit_without_weights(estimator, X, y, fit_params, validation)
         return []
     if not is_composite(estimator):
-        # Routing is on only if there are further arguments of fit. With routing on,
-        # some estimators refuse weights, or need requests on their scorer.
+        # Metadata routing is switched on only if there are further arguments of fit.
+        # With routing on, some estimators refuse weights, or need a request on the
+        # scorer.
         routing = get_config()["enable_metadata_routing"] and bool(fit_params)
         with (
             routing_switched(routing),
@@ -206,9 +212,10 @@ def deliver_in_place(
 
 
 def routing_switched(on):
-    """Return a context manager within which metadata routing is on, or off.
+    """Return a context manager that switches metadata routing on or off.
 
-    The context manager of scikit-learn sets all options, also if nothing changes.
+    The context manager of scikit-learn sets all options even if none changes. Therefore
+    it is used only if the setting of routing differs from `on`.
     """
     if get_config()["enable_metadata_routing"] == on:
         return nullcontext()
@@ -216,7 +223,7 @@ def routing_switched(on):
 
 
 def _fit_without_weights(estimator, X, y, fit_params, validation):
-    """Fit an estimator without weights; its learner may use validation rows."""
+    """Fit an estimator without weights; the learner inside may get validation rows."""
     if validation is None or not validation.pipelines:
         with watching(validation, estimator, fit_params, X, y) as fit_params:
             estimator.fit(X, y, **fit_params)
@@ -237,11 +244,11 @@ def deliver_fit_predict(estimator, X, y, weights, population, params):
     Parameters
     ----------
     estimator : estimator
-        Fitted in place: pass a clone if `leaves_traces` is True.
+        Estimator to fit in place; pass a clone if `leaves_traces` is True.
     X, y : array-like
         Training rows and labels.
     weights, population : ndarray of shape (n_samples,) or None
-        As in `deliver`; `weights` are not None.
+        The same as in `deliver`, but `weights` are not None.
     params : dict of dict
         Further arguments of ``fit`` or ``fit_predict``, by the name of the method.
 
@@ -250,7 +257,7 @@ def deliver_fit_predict(estimator, X, y, weights, population, params):
     labels : ndarray of shape (n_samples,)
         Labels of the training rows.
     deliveries : list of Delivery
-        Which estimators got weights, and how.
+        A record for each estimator that got weights, and how they were passed.
     """
     if "sample_weight" in arguments_of(estimator.fit_predict):
         labels = estimator.fit_predict(
@@ -268,8 +275,8 @@ def deliver_fit_predict(estimator, X, y, weights, population, params):
 def leaves_traces(estimator, *, learner=True):
     """Return whether a delivery of weights changes parameters or requests.
 
-    Some estimators must be cloned before the fit: composites, because requests are set
-    on them, and learners that get the weights as a parameter.
+    Two kinds of estimators must be cloned before the fit: composites, because metadata
+    requests are set on composites, and learners that get the weights as a parameter.
     """
     if isinstance(estimator, FrozenEstimator):
         return False
@@ -280,13 +287,13 @@ def leaves_traces(estimator, *, learner=True):
 
 @quick_binning()
 def deliver_transform(transformer, X, y, population=None, params=None, transform=True):
-    """Fit a transformer, with the population weights if it supports weights.
+    """Fit a transformer, with population weights if the transformer supports weights.
 
     Parameters
     ----------
     transformer : transformer
-        Transformer, or a composite such as a ColumnTransformer. It is fitted in place,
-        and its requests may change during the fit: pass a clone.
+        Transformer, or a composite such as a ColumnTransformer. The transformer is
+        fitted in place, and metadata requests may change during the fit: pass a clone.
     X, y : array-like
         Training rows and labels, passed on unchanged.
     population : ndarray of shape (n_samples,), default=None
@@ -300,9 +307,9 @@ def deliver_transform(transformer, X, y, population=None, params=None, transform
     Returns
     -------
     Xt : array-like or None
-        The training rows, transformed.
+        The transformed training rows; None if `transform` is False.
     deliveries : list of Delivery
-        Which estimators got weights, and how.
+        A record for each estimator that got weights, and how they were passed.
     """
     params = {"fit_transform": {}, "fit": {}, "transform": {}} | dict(params or {})
     method = "fit_transform" if transform else "fit"
@@ -341,36 +348,38 @@ def _prepare(transformer, method, X, y, params, weights=None):
 
 
 def learns_with_weights(estimator):
-    """Return whether ``partial_fit`` takes weights, and no request forbids them."""
+    """Return whether ``partial_fit`` takes weights, and no request forbids weights."""
     if "sample_weight" not in arguments_of(estimator.partial_fit):
         return False
     return own_request(estimator, "sample_weight", "partial_fit") is not False
 
 
 def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=False):
-    """Call ``partial_fit`` with a chunk of rows, with weights if there are any.
+    """Call ``partial_fit`` with a chunk of rows, with weights if `weights` is not None.
 
     Parameters
     ----------
     estimator : estimator
-        Updated in place.
+        Estimator with ``partial_fit``, updated in place.
     X, y : array-like
         Rows and labels of the chunk.
     weights : ndarray of shape (n_samples,) or None
         Weights of the rows; None means equal weights.
     classes : ndarray
-        All labels of the stream. The estimator gets these labels only with its first
-        chunk, because every time it would check the labels of the chunk again.
+        All labels of the stream. The estimator gets these labels only with the first
+        chunk, because with these labels, the estimator checks the labels of every chunk
+        again.
     takes_weights : function
-        Result of `learns_with_weights` for the estimator.
+        Function such as `learns_with_weights`, which says whether ``partial_fit`` takes
+        weights.
     drawn : bool, default=False
-        Whether rows were drawn by a part of their weights (`weights` are the other
-        part).
+        Whether rows were already drawn in proportion to one part of the weights;
+        `weights` is then the remaining part.
 
     Returns
     -------
     deliveries : list of Delivery
-        Which estimators got weights, and how.
+        A record for each estimator that got weights, and how they were passed.
     """
     arguments = {}
     is_new = not hasattr(estimator, "classes_")
@@ -398,9 +407,9 @@ def routing_without_weights(estimator, forbidden=(None, True)):
     """Return the routing of an estimator that does not request sample_weight.
 
     The classifier around this estimator passes the weights itself. A request of an
-    inner part would override ``set_fit_request(sample_weight=False)`` of that
-    classifier. So each request that is in `forbidden` is set to False. If only None is
-    in `forbidden`, requests of the user stay.
+    estimator inside would override ``set_fit_request(sample_weight=False)`` of the
+    classifier around it. So each request with a value in `forbidden` is set to False.
+    If only None is in `forbidden`, requests of the user stay.
     """
 
     def forbid(routing):

@@ -14,7 +14,7 @@ POLICIES = ("raise", "resample", "subsample")
 
 
 def draw(policy, weights, y, random_state):
-    """Return the rows to fit on, ascending; y is None for a regression."""
+    """Return positions of the rows to fit on, ascending; y is None for a regression."""
     if policy == "subsample":
         return systematic_subsample(weights, y, random_state=random_state)
     return systematic_resample(weights, random_state=random_state)
@@ -25,21 +25,21 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
 
     Equidistant points with one uniform random offset are placed on the cumulative
     weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor` times or one
-    time more. With independent draws, this number would vary more.
+    time more. With independent draws, the number of times would vary more.
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
         Non-negative weights, not all zero.
     n_draws : int, default=None
-        Number of draws :math:`m`. None: as many as there are rows.
+        Number of draws :math:`m`. None draws as many rows as there are.
     random_state : int, RandomState instance or None, default=None
-        Seed of the offset.
+        Seed of the random offset.
 
     Returns
     -------
     indices : ndarray of shape (n_draws,)
-        Row positions, ascending. Rows of weight zero are never drawn.
+        Positions of the drawn rows, ascending. Rows of weight zero are never drawn.
 
     Notes
     -----
@@ -75,25 +75,26 @@ def systematic_subsample(weights, y=None, *, random_state=None):
        u = W_h / \lfloor W_h / \max_i w_i \rfloor ,
 
     with :math:`W_k` the total weight of the class and :math:`h` the class of the
-    largest weight. The number :math:`m_k` of rows of each class is fixed. With class
-    weights, the class with the largest weight keeps all its rows. If weights differ
-    within this class, a row is kept in proportion to its weight. The draw then follows
-    all weights, but with a few very large weights, few rows are drawn.
+    largest weight. The number :math:`m_k` of rows of each class is fixed. If weights
+    depend on the class only, the class with the largest weight keeps all rows. If
+    weights differ within the class of the largest weight, a row is kept in proportion
+    to its weight. The draw then follows all weights, but with a few very large weights,
+    few rows are drawn.
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
         Non-negative weights, not all zero.
     y : array-like of shape (n_samples,), default=None
-        Class labels. None: all rows are drawn as one class.
+        Class labels. None treats all rows as one class.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
 
     Returns
     -------
     indices : ndarray of shape (n_draws,)
-        Row positions, ascending. Rows of weight zero are never drawn. Every class with
-        a positive weight has at least one row.
+        Positions of the drawn rows, ascending. Rows of weight zero are never drawn. At
+        least one row is drawn from every class with a positive weight.
 
     Notes
     -----
@@ -131,15 +132,16 @@ def subsample_sizes(weights, codes):
 def whole_rows(weights, codes):
     """Return a factor for the weights of each class that corrects rounded row numbers.
 
-    With these factors, the total weight of each class is proportional to its number of
-    drawn rows. The draw itself does not change.
+    The number of drawn rows per class is rounded. After multiplication by the factors,
+    the total weight of each class is proportional to the number of drawn rows of the
+    class. The factors do not change which rows are drawn.
     """
     sizes, masses, unit = _sizes(weights, codes)
     return np.divide(sizes * unit, masses, out=np.ones_like(masses), where=masses > 0)
 
 
 def _sizes(weights, codes):
-    """Return the rows to draw and the mass of each class, and the mass per row."""
+    """Return rows to draw and total weight of each class, and weight per drawn row."""
     masses = np.bincount(codes, weights=weights)
     heaviest = np.argmax(weights)
     unit = masses[codes[heaviest]] / _floor(masses[codes[heaviest]] / weights[heaviest])
@@ -148,12 +150,12 @@ def _sizes(weights, codes):
 
 
 def _floor(numbers):
-    """Round down; numbers that are whole except for rounding errors stay."""
+    """Round down, but keep numbers that are whole except for rounding errors."""
     return np.floor(np.asarray(numbers) * (1 + 1e-9))
 
 
 def _subsample(rows, weights, size, rng):
-    """Return `size` of the rows of one class, drawn in proportion to their weights."""
+    """Return `size` of the rows of one class, drawn in proportion to `weights`."""
     w = weights[rows]
     sure = w >= w.sum() / size * (1 - 1e-9)  # avoids that rounding draws a row twice
     n_left = size - np.count_nonzero(sure)

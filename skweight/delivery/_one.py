@@ -1,9 +1,9 @@
 """Fit a single estimator with weights, and an adapter for composites.
 
-There are four ways. The first possible way is used: the ``sample_weight`` of `fit`; the
-parameter ``class_weight``, if weights are constant per class; the ``priors`` of a
-discriminant analysis, under the same condition; rows drawn by their weights, with or
-without replacement, if the caller allows it.
+There are four ways to pass weights. The first possible way is used: the
+``sample_weight`` of `fit`; the parameter ``class_weight``, if weights are constant per
+class; the ``priors`` of a discriminant analysis, under the same condition; rows drawn
+in proportion to the weights, with or without replacement, if the caller allows a draw.
 """
 
 from contextlib import contextmanager
@@ -41,14 +41,14 @@ POPULATION = "skweight_population_weight"
 
 
 def name_of(estimator):
-    """Return the class name of an estimator, without frozen wrapper or adapter."""
+    """Return the class name of an estimator inside any FrozenEstimator or adapter."""
     if isinstance(estimator, FrozenEstimator | WeightAdapter):
         return name_of(estimator.estimator)
     return type(estimator).__name__
 
 
 def takes_sample_weight(estimator):
-    """Return whether fit takes sample_weight and no request forbids it."""
+    """Return whether `fit` takes sample_weight and no metadata request forbids it."""
     if "sample_weight" not in fit_arguments(estimator):
         return False
     inner = params_of(estimator).get("estimator")
@@ -58,30 +58,31 @@ def takes_sample_weight(estimator):
 
 
 def takes_roles(estimator):
-    """Return whether an estimator needs population and emphasis separately.
+    """Return whether an estimator needs population weights and emphasis separately.
 
-    An estimator that calibrates, decides or transforms must not use emphasis in these
-    steps. Such an estimator has a method ``_fit_with_roles(X, y, population, emphasis,
-    **fit_params)``.
+    Emphasis means weights that only change the learning. An estimator that calibrates,
+    decides or transforms must not use emphasis in these steps. An estimator that needs
+    both kinds of weights separately has a method ``_fit_with_roles(X, y, population,
+    emphasis, **fit_params)``.
     """
     return hasattr(estimator, "_fit_with_roles")
 
 
 def ways_in(estimator):
-    """Return how an estimator supports weights; the best way comes first."""
+    """Return the ways in which an estimator supports weights, the best way first."""
     ways = ["sample_weight"] if takes_sample_weight(estimator) else []
     params = params_of(estimator)
     if "class_weight" in params:
         ways.append("class_weight")
-    # A string as priors, such as "uniform" of NearestCentroid, is a choice of the user,
-    # so it is not replaced.
+    # Weights never replace a string as priors, such as "uniform" of NearestCentroid,
+    # because the user chose the string.
     if not isinstance(params.get("priors", ""), str):
         ways.append("priors")
     return ways
 
 
 def no_way_in(estimator, path=""):
-    """Return the error for an estimator that does not support the weights."""
+    """Return the exception for an estimator that does not support the weights."""
     ways = ways_in(estimator)
     if ways:
         why = f"supports only {ways[0]}, but the weights differ within a class"
@@ -124,7 +125,7 @@ def fit_one(
     population=None,
     fit_params=None,
 ):
-    """Fit a single estimator in place, with weights; return the way."""
+    """Fit a single estimator in place; return the way in which weights were passed."""
     fit_params = fit_params or {}
     check_no_second_weight(estimator, fit_params)
     if takes_roles(estimator):
@@ -159,7 +160,7 @@ def fit_one(
 
 
 def _apart(weights, population):
-    """Return population weights and emphasis, given their product and the first."""
+    """Return population weights and emphasis, from the product of both."""
     if population is None or weights is population:
         return population, None if weights is population else weights
     counted = population > 0
@@ -178,13 +179,13 @@ def check_no_second_weight(estimator, names):
         )
 
 
-# Estimators whose `fit` chooses a parameter by held-out scores. These scores must have
-# population weights; the estimators would use the training weights.
+# Estimators whose `fit` chooses a parameter by held-out scores. The held-out scores
+# must have population weights, but these estimators would use the training weights.
 _TUNES_ITSELF = {"LogisticRegressionCV"}
 
 
 def _fit_tuned(estimator, X, y, weights, population, fit_params):
-    """Fit an estimator that scores inside `fit`; its scores get population weights."""
+    """Fit an estimator that scores inside `fit`, with scores by population weights."""
     scoring = estimator.scoring
     default = scoring is None or (isinstance(scoring, str) and scoring == "warn")
     passed = {} if population is None else {POPULATION: population}
@@ -205,7 +206,7 @@ def _fit_tuned(estimator, X, y, weights, population, fit_params):
 def scorer_for(scoring, *, weighted):
     """Return a scorer that requests the population weights, or no weights.
 
-    Requests of the user stay. A plain function is returned unchanged.
+    A metadata request of the user is kept. A plain function is returned unchanged.
     """
     if isinstance(scoring, str):
         from sklearn.metrics import get_scorer
@@ -222,9 +223,9 @@ def scorer_for(scoring, *, weighted):
 class OwnScore:
     """Scorer that calls the ``score`` of an estimator with the population weights.
 
-    This scorer is for ``scoring=None`` of a search. Routing is not enough: the
+    This scorer is for ``scoring=None`` of a search. Metadata routing is not enough: the
     ``score`` of a Pipeline accepts weights only as ``sample_weight``, but in routing
-    they have another name.
+    the weights have another name.
     """
 
     def __call__(self, estimator, X, y, sample_weight=None):
@@ -256,8 +257,8 @@ class OwnScore:
 def fit_called(estimator, X, y, metadata, fit_params=None):
     """Fit a composite directly, with the metadata that it requests.
 
-    Metadata are passed by their names in routing. If the composite uses a metadata
-    itself, this metadata is passed by the name of the argument.
+    Metadata are passed by the names that they have in routing. Metadata that the
+    composite itself uses are passed by the name of the argument of `fit`.
     """
     arguments = {}
     user_request = own_request(estimator, "sample_weight")
@@ -284,9 +285,9 @@ def by_class_or_none(y, weights):
 
 @contextmanager
 def watching(validation, estimator, fit_params, X, y):
-    """Pass validation rows to an estimator, if any; yield the arguments of its fit.
+    """Pass any validation rows to an estimator; yield the arguments of `fit`.
 
-    The settings for this hold only within this block.
+    The settings for early stopping hold only within this block.
     """
     if validation is None:
         yield fit_params
@@ -302,22 +303,22 @@ class WeightAdapter(BaseEstimator):
     support for routing; estimators in composites that route the same metadata twice, so
     that an alias is resolved too early; selectors whose ``fit_transform`` loses
     metadata; composites whose parts a search replaces after routing; transformers that
-    fail while routing is on; and learners with validation rows, because these rows must
-    go through the steps before the learner. The adapter is a router, so it gets
-    metadata under their names in routing. It fits the estimator as if there were no
-    composite. It has the attributes and parameters of the estimator.
+    fail while routing is on; and learners with validation rows, because the validation
+    rows must go through the steps before the learner. The adapter is a router, so the
+    adapter gets metadata under the names in routing. The adapter fits the estimator as
+    if there were no composite, and has the attributes and parameters of the estimator.
 
     Parameters
     ----------
     estimator : estimator
-        The wrapped estimator; fitted in place.
+        The wrapped estimator, which is fitted in place.
     names : dict {str: str}
         Names of metadata in routing, mapped to arguments of ``fit``; ``TRAINING`` is
         the training weight.
     composite : bool, default=False
-        Whether the estimator routes metadata further, under the same names.
+        Whether the estimator routes metadata to other estimators, under the same names.
     unsupported, random_state
-        As in `fit_one`.
+        The same as in `fit_one`.
     validation : ValidationRows, default=None
         Rows that an early-stopping estimator monitors.
     """
@@ -340,7 +341,7 @@ class WeightAdapter(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y, **metadata):
-        """Fit the estimator, with weights in any way that it supports."""
+        """Fit the estimator, with weights in any way that the estimator supports."""
         if self.composite:
             fit_called(self.estimator, X, y, metadata)
             return self
@@ -352,7 +353,8 @@ class WeightAdapter(BaseEstimator):
         population = arguments.pop(POPULATION, None)
         # Transformers are fitted with the population weights.
         weights = arguments.pop(TRAINING, population)
-        # Routing is on for the composite, and some estimators then refuse weights.
+        # Routing is on for the composite. Some estimators refuse weights with routing
+        # on, so routing is switched off for them.
         with (
             config_context(enable_metadata_routing=False),
             watching(self.validation, self.estimator, arguments, X, y) as arguments,

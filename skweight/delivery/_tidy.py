@@ -1,4 +1,4 @@
-"""Remove all traces of a delivery from the fitted objects."""
+"""Remove all adapters and requests that a fit with weights left in fitted objects."""
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -14,9 +14,9 @@ from skweight.delivery._one import WeightAdapter
 
 
 def tidied(value, visited=None):
-    """Remove adapters and requests of a delivery from fitted objects.
+    """Remove adapters and requests, which a fit with weights left, from fitted objects.
 
-    So the steps, members and candidates of a composite look as the user passed them.
+    The steps, members and candidates of a composite then look as the user passed them.
     """
     visited = {} if visited is None else visited
     if isinstance(value, WeightAdapter):
@@ -41,8 +41,8 @@ def tidied(value, visited=None):
         _withdraw(value, "fit")
         _withdraw(value, "score")
         forget_requests(value)
-        # Only composites were changed inside. Others, such as a large forest, are
-        # skipped.
+        # Only composites were changed inside. Other objects, such as a large forest,
+        # are skipped.
         asks_alone = isinstance(routing_of(value), MetadataRequest)
         if not (asks_alone and hasattr(value, "get_params")):
             for name, item in vars(value).items():
@@ -54,13 +54,14 @@ def _may_hold_traces(value):
     """Return whether an object may contain adapters or requests."""
     if isinstance(value, FrozenEstimator | type) or not hasattr(value, "__dict__"):
         return False
-    # Scorers and calibrated models of scikit-learn are no estimators but contain them.
+    # Scorers and calibrated models of scikit-learn are no estimators but contain
+    # estimators.
     of_sklearn = type(value).__module__.startswith("sklearn.")
     return of_sklearn or hasattr(value, "get_metadata_routing")
 
 
 def _withdraw(estimator, method):
-    """Remove every request for a name of this delivery."""
+    """Remove every metadata request for a name that starts with "skweight_"."""
     setter = getattr(estimator, f"set_{method}_request", None)
     if setter is None:
         return
