@@ -59,6 +59,7 @@ class Entry:
         Returns
         -------
         values : float or ndarray of shape (n_samples,)
+            One cost for all rows, or the cost of each row.
         """
         if self.kind == "number":
             return self.source
@@ -99,6 +100,7 @@ def as_entry(value, *, cell):
     Returns
     -------
     entry : Entry
+        The cell of the cost matrix.
     """
     if isinstance(value, Entry):
         return value

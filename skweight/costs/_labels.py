@@ -59,6 +59,7 @@ def find_pos_label(pos_label, classes):
     Returns
     -------
     pos_label : object
+        The positive label of the two labels.
     """
     if pos_label is not None:
         if len(classes) == 2 and pos_label not in classes:

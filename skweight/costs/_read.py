@@ -23,6 +23,7 @@ def read(costs, labels, name):
     Returns
     -------
     cells : Cells
+        The cells, with labels and names of decisions.
     """
     if hasattr(costs, "index") and hasattr(costs, "columns"):
         return read_nested(read_frame(costs))

@@ -42,6 +42,7 @@ def choose(risk, proba):
     Returns
     -------
     positions : ndarray of shape (n_samples,)
+        Column of the chosen decision in each row.
     """
     if not risk.size:
         return np.zeros(risk.shape[0], dtype=np.intp)
@@ -66,10 +67,12 @@ def dominated(costs):
     Parameters
     ----------
     costs : ndarray of shape (..., n_classes, n_decisions)
+        Cost of each decision, for each true class.
 
     Returns
     -------
     dominated : ndarray of shape (..., n_decisions), dtype bool
+        True for each decision that is dominated.
     """
     costs = np.asarray(costs)
     difference = costs[..., :, None] - costs[..., None, :]  # [..., true, m, n]

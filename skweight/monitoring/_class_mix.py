@@ -18,6 +18,7 @@ class ClassMix:
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
+        Class labels, sorted.
     frequencies : ndarray of shape (n_classes,)
         Class frequencies of the reference (held-out rows of the fit).
     """

@@ -94,6 +94,7 @@ class Figures:
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
+        Class labels, sorted.
     shown : list of int
         Classes with their own statistics. With two classes, only the rarer class is
         shown.
@@ -101,6 +102,7 @@ class Figures:
         Mean and variance of the log odds of each class, weighted by p (1 - p). Empty if
         the model has no probabilities.
     weight_quantiles : dict {float: float}
+        Quantiles of the weights of the reference rows.
     """
 
     classes: np.ndarray

@@ -64,6 +64,7 @@ class Comparison:
     Parameters
     ----------
     reference : ndarray of shape (n_figures, N_SUMS)
+        Sums over the reference rows.
     window : ndarray of shape (..., n_figures, N_SUMS)
         Sums over the new rows, as returned by `sums_of`.
     step : ndarray of shape (n_figures,)

@@ -59,6 +59,7 @@ class Stream:
     Attributes
     ----------
     names : list of FigureName
+        Names of the monitored statistics.
     n_rows, n_blocks : int
         Number of rows so far, and number of blocks that were tested.
     windows : ndarray of shape (n_windows, n_figures, N_SUMS)
@@ -101,9 +102,11 @@ class Stream:
         Parameters
         ----------
         reference : ndarray of shape (n_figures, N_SUMS)
+            Sums over the reference (held-out rows of the fit).
         budget : float
             Share of alpha that each figure gets in this test.
         alpha : float
+            Probability of a false alarm that is allowed for the whole stream.
         batch : object
             Name of the batch that completed the block.
         **scales : dict

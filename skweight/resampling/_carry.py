@@ -92,6 +92,7 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
     Returns
     -------
     carried : Carried
+        The resampled rows, labels and vectors, with the fitted sampler.
     """
     kind = kind_of(sampler)
     if kind == "clean":

@@ -389,6 +389,7 @@ def balance(values, share, wanted, names, ridge=0.0):
     Returns
     -------
     solution : Balance
+        The weights, as multipliers of the moments and excluded rows.
     """
     counts = share > 0
     values, share = values[counts], share[counts]

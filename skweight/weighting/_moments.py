@@ -214,7 +214,9 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
     Returns
     -------
     moments : Moments
+        The moments whose means are balanced.
     wanted : ndarray of shape (n_moments,)
+        Mean of each moment in the target.
     """
     source, target = Reader(X), Reader(X_target, "X_target")
     by_column, levels = [], {}
@@ -260,7 +262,9 @@ def moments_given(X, means):
     Returns
     -------
     moments : Moments
+        The moments whose means are balanced.
     wanted : ndarray of shape (n_moments,)
+        Mean of each moment in the target.
     """
     if not hasattr(means, "items") or not means:
         raise TypeError(

@@ -37,6 +37,7 @@ def confident_labels(proba, codes, mass):
     Returns
     -------
     confident : Confident
+        Thresholds, suggested labels and joint shares.
     """
     n_classes = proba.shape[1]
     of_class = np.bincount(codes, mass, n_classes)
