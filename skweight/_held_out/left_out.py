@@ -32,9 +32,9 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
 
     A row of class :math:`k` that is drawn with the probability :math:`\pi_i` is held
     out with :math:`h_i = s_k + (1 - s_k)(1 - \pi_i)`, where :math:`s_k` is the share of
-    class :math:`k` in the test rows of the split. Calibrator and decision weight the
-    row by the factor :math:`c_k / h_i`. The constants :math:`c_k` give each class its
-    share of the population, and keep all factors at most one.
+    the rows of class :math:`k` that are test rows of the split. Calibrator and decision
+    weight the row by the factor :math:`c_k / h_i`. The constants :math:`c_k` give each
+    class its share of the population, and keep all factors at most one.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ _FEWEST_SHARE = 0.5
 
 
 def out_of_bag(training, X, y):
-    """Fit a forest; return it with the votes of trees for the rows not drawn.
+    """Fit a forest; return the forest and the votes of trees for rows not drawn.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def out_of_bag(training, X, y):
         Object that fits the forest. The forest must not be shared with other objects,
         because `oob_score` is set on it.
     X, y : array-like
-        Rows and labels.
+        Features and labels of the rows.
 
     Returns
     -------

@@ -132,7 +132,7 @@ def decision_values(model, X, classes):
 
 
 def labels_of(model, X, classes, offsets):
-    """Return the labels that a fitted model predicts itself, without a decision."""
+    """Return the labels from the `predict` of a fitted model, one label per row."""
     if gives_raw_scores(model):
         scores = outputs_of(model, X, RAW_SCORES, classes, offsets)
         if scores.ndim == 1:
@@ -198,7 +198,7 @@ def _compares_pairs(estimator, method, classes):
 
 
 def smallest_probability(outputs, method, weights=None):
-    """Return the least probability for logarithms; smaller ones are raised to it.
+    """Return the bound to which smaller probabilities are raised before logarithms.
 
     In tree ensembles and neighbours, zeros mean "no vote", not "impossible". Zeros are
     replaced by half of a small probability that the model does return. The small

@@ -259,7 +259,7 @@ def hold_out(codes, counts, random_state, share=None):
 
 
 def group_folds(n_folds, y, groups, random_state):
-    """Return stratified folds of whole groups; fewer folds if groups are few."""
+    """Return stratified folds of whole groups, at most one fold per group."""
     n_groups = np.unique(groups).size
     if n_groups < 2:
         raise ValueError(

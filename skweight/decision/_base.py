@@ -105,8 +105,8 @@ class BaseDecision(Documented, ReadOnce):
     # class weights twice.
     needs_true_probabilities = False
 
-    # The classifier itself passes the arguments named here, so the user needs no
-    # metadata request for them.
+    # The classifier itself passes proba, classes, class_multiplier and prevalence, so
+    # these arguments of `fit` need no metadata request of the user.
     __metadata_request__fit: ClassVar = dict.fromkeys(
         ("proba", "classes", "class_multiplier", "prevalence"), UNUSED
     )

@@ -139,7 +139,7 @@ class ExpectedCostDecision(BaseDecision):
         Returns
         -------
         names : list of str
-            Arguments of `fit` and `predict`.
+            Names of the arguments of `fit` and `predict` that hold costs.
         """
         return as_cost_matrix(self.cost).metadata_names
 
@@ -187,7 +187,7 @@ class ExpectedCostDecision(BaseDecision):
 
 
 def check_costs(cost, X, classes, metadata):
-    """Raise if costs cannot be read; count rows whose cheapest decision is wrong.
+    """Raise if costs cannot be read; count rows in which a mistake is cheaper.
 
     Parameters
     ----------

@@ -181,7 +181,7 @@ def check_scorer(scorer, classes):
     """Raise if a scorer uses probabilities or scores, which a threshold cannot change.
 
     The scorer is called on artificial rows. Other errors of the scorer are ignored,
-    because real rows may not cause them.
+    because real rows may not cause these errors.
     """
     if isinstance(scorer, str):
         return

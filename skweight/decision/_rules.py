@@ -44,7 +44,7 @@ class ArgmaxDecision(BaseDecision):
 
 
 class EmphasisDecision(BaseDecision):
-    r"""Choose labels by class weights of the fit, from calibrated probabilities.
+    r"""Choose labels by the class weights of the fit and calibrated probabilities.
 
     If classes were weighted by :math:`w_k` and the model was then calibrated, the
     decision is
@@ -57,15 +57,16 @@ class EmphasisDecision(BaseDecision):
 
     .. math:: p > \frac{w_0}{w_0 + w_1},
 
-    For balanced classes this threshold is the prevalence of the second class.
+    If the class weights balance the classes, the threshold for the second class is the
+    prevalence of the second class.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, in the order of the columns of the probabilities.
     class_multiplier_ : ndarray of shape (n_classes,)
-        The :math:`w_k`: total training weight of each class divided by its total
-        population weight.
+        The class weights :math:`w_k`: total training weight of each class divided by
+        the total population weight of the class.
     threshold_ : float
         With two classes, :math:`w_0 / (w_0 + w_1)`: the second class is chosen if the
         probability of the second class is higher.
@@ -208,8 +209,9 @@ class ThresholdDecision(BaseDecision):
         threshold increases the precision of the label and reduces the recall.
     label : object, default=None
         Label to which the threshold applies. None means the second of two classes in
-        sorted order, as in scikit-learn. This is the positive class for labels that are
-        0 and 1, -1 and 1, or False and True. If the labels are others, set `label`.
+        sorted order, as in scikit-learn. The second class is the positive class if the
+        labels are 0 and 1, -1 and 1, or False and True. Set `label` for all other
+        labels.
 
     Attributes
     ----------
@@ -231,7 +233,7 @@ class ThresholdDecision(BaseDecision):
     -----
     DecisionWarning
         In `check_rows`, if `label` is not given, and labels are not 0 and 1, -1 and 1,
-        or booleans. A classifier calls `check_rows` once before it fits. The message
+        or booleans. A classifier calls `check_rows` once before the fit. The message
         names the label of the threshold.
 
     Notes

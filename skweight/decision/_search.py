@@ -82,7 +82,7 @@ def outcomes_along(rows, before, after, order, ends):
     Parameters
     ----------
     rows : Rows
-        The rows.
+        Held-out rows whose decisions are searched.
     before, after : ndarray of shape (n_samples,)
         Decision of every row before and after the row changes.
     order : ndarray of shape (n_samples,)
@@ -230,7 +230,8 @@ def _best_of_all(rows, objective):
     above = max(levels[0], 1.0) if best == 0 else levels[best - 1]
     below = levels[0] if best == 0 else levels[best] if best < levels.size else 0.0
     if best == 0:
-        # The threshold is above the largest score, even if that score is 1.
+        # If no row gets the second class, the threshold is above the largest score,
+        # even if the largest score is 1.
         return float(np.nextafter(above, np.inf)), float(values[best])
     threshold = (above + below) / 2
     # If the two scores are neighbouring doubles, there is no number between the scores,
@@ -265,7 +266,7 @@ def _merge_hopeless(rows, objective):
     above, up_to = from_top[:-1], from_top[1:]
 
     def value(decided):
-        """Return the objective if this weight of each class gets the decision 1."""
+        """Return the objective; `decided` is the weight per class that is called 1."""
         left = true - decided
         hits = np.column_stack([left[:, 0], decided[:, 1]])
         sums = np.column_stack([left.sum(axis=1), decided.sum(axis=1)])
@@ -307,7 +308,7 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
     Parameters
     ----------
     rows : Rows
-        The rows.
+        Held-out rows whose decisions are searched.
     objective : callable
         Function of `Outcomes` that returns one number per candidate.
     starts : list of ndarray of shape (n_classes,)
@@ -338,7 +339,7 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
 
 
 def _one_class(rows, objective, thresholds, code):
-    """Return the best threshold of a class, the others fixed, and the objective."""
+    """Return the best threshold of a class, for fixed others, and the objective."""
     ratios = rows.proba / thresholds
     ratios[:, code] = -np.inf
     rival = np.maximum(ratios.max(axis=1), SMALLEST)

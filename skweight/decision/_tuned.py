@@ -150,7 +150,7 @@ class TunedDecision(BaseDecision):
         Returns
         -------
         names : list of str
-            Arguments of `fit`.
+            Names of the arguments of `fit` that hold costs.
         """
         return [] if self.cost is None else as_cost_matrix(self.cost).metadata_names
 
@@ -190,8 +190,9 @@ class TunedDecision(BaseDecision):
             refuse_further(cost, type(self).__name__)
             costs = cost.of_decisions(held_out.y, held_out.X, **held_out.metadata)
         codes = positions_of(held_out.y, self.classes_, owner=type(self).__name__)
-        # Only the ratios of weights matter. If all weights are equal, dividing by the
-        # largest makes them 1, and a scorer that accepts no weights can count rows.
+        # Only the ratios of weights matter, so weights are divided by the largest
+        # weight. If all weights are equal, every weight is then 1, and a scorer that
+        # accepts no weights can count rows.
         rows = Rows(held_out.proba, codes, weight / weight.max(), costs)
         objective = self._objective(self.classes_, weighted)
         if self.classes_.size == 2:

@@ -3,7 +3,7 @@
 Class weights in a parameter are training weights beyond the population weights. If the
 weights of a strategy are added, classes are balanced twice. To undo the effect of the
 weights on the probabilities, class weights in a parameter must be included, because
-they change the total weight of each class in training.
+these class weights change the total weight of each class in training.
 """
 
 import re
@@ -94,7 +94,7 @@ def inner_multiplier(estimator, classes, mass):
 
 
 def warn_of_two_counts(estimator, classes, mass, counts):
-    """Warn if it matters whether an estimator balances weights or rows.
+    """Warn if balancing total weights or numbers of rows makes a difference.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def _of_criterion(value, classes, share):
 
 
 def _of_batches(value, classes, share):
-    """Read ``class_multiplier_`` of balanced batches; ones if it is missing."""
+    """Read ``class_multiplier_`` of balanced batches, with ones as default."""
     multiplier = getattr(value, "class_multiplier_", None)
     fits = multiplier is not None and np.shape(multiplier) == classes.shape
     return np.array(multiplier) if fits else np.ones(classes.size)
@@ -297,7 +297,8 @@ class _Parameter(NamedTuple):
     """How to find the effect of a parameter that may balance classes.
 
     The function `read` returns the part of the parameter's value that balances, or
-    None. The function `multiplier` returns the factor of each class by this part.
+    None. The function `multiplier` returns the factor by which this part multiplies the
+    weight of each class.
     """
 
     read: object
@@ -311,7 +312,8 @@ _FOCAL = _Parameter(_focal_alpha, _scale_pos_weight)
 _DRAWS = _Parameter(_sampler, _of_batches)
 
 # Add a line to _PARAMETERS to support a parameter of another package. LightGBM accepts
-# all its aliases as keyword arguments, and has no public list of them.
+# all aliases of a parameter as keyword arguments, and has no public list of the
+# aliases.
 _PARAMETERS = {
     # scikit-learn, LightGBM, scikeras
     "class_weight": _Parameter(_unless(None), _class_weight),

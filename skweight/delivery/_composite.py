@@ -69,13 +69,13 @@ _ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
 # labels.
 _RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 
-# Composites that use their own sample_weight for a calibrator, not for the learner.
-# Other composites with sample_weight, such as bagging ensembles, get sample_weight like
-# any estimator.
+# Composites in which sample_weight is for a calibrator, not for the learner. Other
+# composites with sample_weight, such as bagging ensembles, get sample_weight like any
+# estimator.
 _CALIBRATES = {"CalibratedClassifierCV"}
 
-# Composites whose sample_weight was only passed on to their members, before
-# scikit-learn 1.7.
+# Composites that, before scikit-learn 1.7, only passed sample_weight on to the members
+# (the estimators inside).
 _PASSES_ON = {"VotingClassifier", "StackingClassifier"}
 
 LEARNER = "population x emphasis"
@@ -191,7 +191,7 @@ class Plan:
         return self.vectors[POPULATION] is not None
 
     def prepare(self, estimator, path="", *, learner=True, parent=None):
-        """Set metadata requests inside an estimator; return it, or an adapter."""
+        """Set metadata requests inside an estimator, and return it or an adapter."""
         self.learners[path] = learner
         if isinstance(estimator, FrozenEstimator):
             self._note(estimator, path, "none", "frozen")
@@ -418,7 +418,7 @@ class Plan:
 
     @staticmethod
     def _pass(target, argument, alias):
-        """Request an argument of `fit` for an estimator; return whether it exists."""
+        """Request an argument of `fit`; return whether the `fit` of `target` has it."""
         inner = target.estimator if isinstance(target, WeightAdapter) else target
         if argument not in fit_arguments(inner):
             return False
@@ -448,8 +448,8 @@ def _routable(estimator, parent):
 def _loses_in_fit_transform(estimator):
     """Return whether the `fit_transform` of a selector loses metadata that `fit` gets.
 
-    Other composites, such as a ColumnTransformer, keep their own `fit_transform`, which
-    may do more than calling `fit` and `transform`.
+    A composite that loses no metadata, such as a ColumnTransformer, keeps the original
+    `fit_transform`, which may do more than calling `fit` and `transform`.
     """
     if not hasattr(estimator, "transform"):
         return False

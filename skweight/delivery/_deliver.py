@@ -4,9 +4,9 @@ A single estimator gets weights in the first way that the estimator supports. A
 composite, such as a Pipeline, a search or an ensemble, is traversed from the outside
 in. Learners get population weights times training emphasis (weights that only change
 the learning). Transformers, calibrators and scorers get population weights only.
-Metadata requests for these weights are set on a private clone, which is fitted with
-metadata routing switched on for this fit. Estimators that routing cannot reach are
-wrapped by an adapter during the fit.
+Metadata requests for these weights are set on a private clone, which is fitted while
+metadata routing is switched on. Estimators that routing cannot reach are wrapped by an
+adapter during the fit.
 """
 
 from contextlib import nullcontext
@@ -82,9 +82,9 @@ def deliver(
         Population weights, for transformers, calibrators and scorers inside a
         composite. None means that every population weight is 1.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
-        What to do with an estimator that supports no weights: raise an error, or fit it
-        on rows drawn in proportion to their weights. ``"resample"`` draws as many rows
-        as the training data have; ``"subsample"`` draws no row twice.
+        What to do with an estimator that supports no weights: raise an error, or fit
+        the estimator on rows drawn in proportion to the weights. ``"resample"`` draws
+        as many rows as the training data have; ``"subsample"`` draws no row twice.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
     fit_params : dict, default=None
@@ -101,8 +101,8 @@ def deliver(
     fitted : estimator
         The fitted clone.
     deliveries : list of Delivery
-        A record for each estimator that got weights: which weights, and how they were
-        passed; an empty list without weights.
+        A record for each estimator that got weights: which weights, and how the weights
+        were passed. The list is empty without weights.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def deliver_in_place(
     fit_params=None,
     validation=None,
 ):
-    """Fit an estimator in place as `deliver` does; return the deliveries.
+    """Fit an estimator in place as `deliver` does; return records of the weights.
 
     The estimator should be a clone, because the parameters ``class_weight`` or
     ``priors`` of the estimator may be set.
@@ -215,7 +215,7 @@ def routing_switched(on):
     """Return a context manager that switches metadata routing on or off.
 
     The context manager of scikit-learn sets all options even if none changes. Therefore
-    it is used only if the setting of routing differs from `on`.
+    this context manager is used only if the setting of routing differs from `on`.
     """
     if get_config()["enable_metadata_routing"] == on:
         return nullcontext()
@@ -257,7 +257,7 @@ def deliver_fit_predict(estimator, X, y, weights, population, params):
     labels : ndarray of shape (n_samples,)
         Labels of the training rows.
     deliveries : list of Delivery
-        A record for each estimator that got weights, and how they were passed.
+        For each estimator that got weights, a record of how the weights were passed.
     """
     if "sample_weight" in arguments_of(estimator.fit_predict):
         labels = estimator.fit_predict(
@@ -309,7 +309,7 @@ def deliver_transform(transformer, X, y, population=None, params=None, transform
     Xt : array-like or None
         The transformed training rows; None if `transform` is False.
     deliveries : list of Delivery
-        A record for each estimator that got weights, and how they were passed.
+        For each estimator that got weights, a record of how the weights were passed.
     """
     params = {"fit_transform": {}, "fit": {}, "transform": {}} | dict(params or {})
     method = "fit_transform" if transform else "fit"
@@ -379,7 +379,7 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
     Returns
     -------
     deliveries : list of Delivery
-        A record for each estimator that got weights, and how they were passed.
+        For each estimator that got weights, a record of how the weights were passed.
     """
     arguments = {}
     is_new = not hasattr(estimator, "classes_")
@@ -406,10 +406,11 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
 def routing_without_weights(estimator, forbidden=(None, True)):
     """Return the routing of an estimator that does not request sample_weight.
 
-    The classifier around this estimator passes the weights itself. A request of an
-    estimator inside would override ``set_fit_request(sample_weight=False)`` of the
-    classifier around it. So each request with a value in `forbidden` is set to False.
-    If only None is in `forbidden`, requests of the user stay.
+    The object around `estimator`, such as a WeightedClassifier, passes the weights
+    itself. A request inside `estimator` would override
+    ``set_fit_request(sample_weight=False)`` of the object around it. So each request
+    with a value in `forbidden` is set to False. If only None is in `forbidden`,
+    requests of the user stay.
     """
 
     def forbid(routing):

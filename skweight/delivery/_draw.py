@@ -1,4 +1,4 @@
-"""Rows drawn by their weights, for learners that accept no weights.
+"""Rows drawn in proportion to weights, for learners that accept no weights.
 
 ``unsupported="resample"`` draws as many rows as the data have, and may repeat rows.
 ``"subsample"`` leaves rows out and repeats no row.

@@ -105,7 +105,7 @@ def no_way_in(estimator, path=""):
 
 
 def is_drawn_for(estimator, y, weights):
-    """Return whether a learner cannot use these weights, so that rows must be drawn."""
+    """Return whether a learner cannot use `weights`, so that rows must be drawn."""
     if takes_roles(estimator):
         return False
     ways = ways_in(estimator)
@@ -160,7 +160,7 @@ def fit_one(
 
 
 def _apart(weights, population):
-    """Return population weights and emphasis, from the product of both."""
+    """Return population weights and emphasis; `weights` is the product of both."""
     if population is None or weights is population:
         return population, None if weights is population else weights
     counted = population > 0
@@ -257,8 +257,8 @@ class OwnScore:
 def fit_called(estimator, X, y, metadata, fit_params=None):
     """Fit a composite directly, with the metadata that it requests.
 
-    Metadata are passed by the names that they have in routing. Metadata that the
-    composite itself uses are passed by the name of the argument of `fit`.
+    Metadata are passed by the names in metadata routing. Metadata that the composite
+    itself uses are passed by the name of the argument of `fit`.
     """
     arguments = {}
     user_request = own_request(estimator, "sample_weight")
@@ -354,7 +354,8 @@ class WeightAdapter(BaseEstimator):
         # Transformers are fitted with the population weights.
         weights = arguments.pop(TRAINING, population)
         # Routing is on for the composite. Some estimators refuse weights with routing
-        # on, so routing is switched off for them.
+        # on, so routing is switched off for the fit of the estimator inside the
+        # adapter.
         with (
             config_context(enable_metadata_routing=False),
             watching(self.validation, self.estimator, arguments, X, y) as arguments,

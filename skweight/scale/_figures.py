@@ -29,8 +29,8 @@ class BinnedScores(NamedTuple):
     bins : ndarray of shape (n_used,)
         Rank of the score or the full bin, from the lowest score up.
     n_rows, mass, squares : ndarray of shape (n_used,)
-        Number of rows of positive weight that the entry stands for, the sum of their
-        weights, and the sum of their squared weights.
+        Number of rows of positive weight that the entry stands for, sum of the weights
+        of these rows, and sum of the squared weights.
     """
 
     scores: np.ndarray
@@ -146,7 +146,7 @@ def cost_threshold(binned, calibrator, cost, classes):
     total = missed + false
     proba = probabilities(binned.scores[first], calibrator)[:, 1]
     # If several thresholds have the lowest cost, the threshold is taken from the middle
-    # of the longest run of neighbouring thresholds with this cost.
+    # of the longest run of neighbouring thresholds with the lowest cost.
     cheapest = np.flatnonzero(total <= total.min() + rules.TIE * np.abs(total).max())
     runs = np.split(cheapest, np.flatnonzero(np.diff(cheapest) > 1) + 1)
     run = max(runs, key=len)

@@ -51,7 +51,7 @@ def partials_of(chunks, statistics, roles):
 
 
 def sum_partition(chunks, statistics, roles):
-    """Return (pickled sums, None) of a partition, or (None, error message) if it fails.
+    """Return (pickled sums, None) of a partition, or after an error (None, message).
 
     The error is returned and not raised. If the error were raised, dask or Spark would
     only try again, and the results of the other partitions would be lost.

@@ -13,12 +13,12 @@ def hash_folds(key, n_folds=5, *, seed=0):
 
     Use this function for held-out scores of data larger than memory: train without fold
     f, score fold f, and calibrate on the scores of all folds. It is also possible to
-    hold out only one fold. The fold of a row depends only on its key. The fold is
-    therefore the same in every engine, and for any partitions and order of the rows.
-    The fold does not change if a lost partition is computed again, or if rows are
-    added. Rows of the same key, such as a customer, stay together. Do not use random
-    numbers: a lazy engine draws new numbers at each computation, so that a row of the
-    training may later count as held out.
+    hold out only one fold. The fold of a row depends only on the key of the row. The
+    fold is therefore the same in every engine (dask, polars, Spark or SQL), and for any
+    partitions and order of the rows. The fold does not change if a lost partition is
+    computed again, or if rows are added. Rows of the same key, such as a customer, stay
+    together. Do not use random numbers: a lazy engine draws new numbers at each
+    computation, so that a row of the training may later count as held out.
 
     .. math:: f = \mathrm{int}(\mathrm{md5}(\text{"seed:key"})_{1 \ldots 8}, 16)
        \bmod k

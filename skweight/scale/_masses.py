@@ -15,9 +15,9 @@ _N_SUMS = 3
 class CellMasses(Sums):
     r"""Total weight of every combination of values of some columns, chunk by chunk.
 
-    Raking, balanced groups and reweighing are fitted on these sums instead of the rows.
-    A cell is a combination of values that occurs in the rows. The method `margin` gives
-    the shares of the values of a single column.
+    Raking, balanced groups and reweighing are fitted on these total weights instead of
+    the rows. A cell is a combination of values that occurs in the rows. The method
+    `margin` gives the shares of the values of a single column.
 
     .. math:: W_c = \sum_{i \in c} s_i
 
@@ -32,8 +32,8 @@ class CellMasses(Sums):
     Attributes
     ----------
     mass_ : dict {tuple: float}
-        Total weight of every cell. A cell holds the values of `columns` in their order.
-        With `by_label`, the label follows. None is a missing value.
+        Total weight of every cell. A cell holds one value of each of `columns`, in the
+        order of `columns`. With `by_label`, the label follows. None is a missing value.
     n_rows_ : int
         Number of rows of positive weight.
     keys : set
@@ -94,7 +94,7 @@ class CellMasses(Sums):
             Labels of the rows of the chunk, needed if `by_label` is True.
         key : hashable, default=None
             Key of the partition, if the chunk is a whole partition. A second chunk with
-            the same key replaces the first. None adds the chunk.
+            the same key replaces the first chunk. None adds the chunk to the sums.
 
         Returns
         -------
@@ -146,7 +146,7 @@ class CellMasses(Sums):
         return {value: mass / total for value, mass in shares.items()}
 
     def as_rows(self):
-        """Return two weighted rows per cell, or one row for a cell of a single row.
+        """Return two weighted rows per cell, or one row if only one row is in the cell.
 
         Returns
         -------
@@ -195,7 +195,7 @@ class CellMasses(Sums):
 class ClassMasses(Sums):
     r"""Weighted counts of the rows of every class, chunk by chunk.
 
-    Strategies that weight rows by class are fitted on these sums instead of the rows:
+    Strategies that weight rows by class are fitted on these counts instead of the rows:
     ``fit_statistics`` of :class:`~skweight.BalancedWeighting`,
     ``EffectiveNumberWeighting``, ``ClassWeighting``, ``PriorWeighting`` and others. The
     object has a size of a few hundred bytes, for any number of rows.
@@ -256,7 +256,7 @@ class ClassMasses(Sums):
             Population weights: how many rows of the population each row stands for.
         key : hashable, default=None
             Key of the partition, if the chunk is a whole partition. A second chunk with
-            the same key replaces the first. None adds the chunk.
+            the same key replaces the first chunk. None adds the chunk to the sums.
 
         Returns
         -------

@@ -32,12 +32,12 @@ class PiecewiseMap:
 
     Use this map if new rows are scored without Python, for example in Spark or in a
     data warehouse. The map is a pair of arrays, as for ``numpy.interp``, or an SQL
-    expression. Create it by :meth:`of`.
+    expression. Create the map by :meth:`of`.
 
     Parameters
     ----------
     scores : ndarray of shape (n_knots,)
-        Strictly increasing.
+        Scores at which the map is given, strictly increasing.
     log_odds : ndarray of shape (n_knots,)
         Log odds of the second class at `scores`. The map is linear between two
         neighbouring `scores`, and constant below the first and above the last score.
@@ -169,14 +169,14 @@ class PiecewiseMap:
         score : str
             Column of the scores, or an SQL expression that computes the scores.
         threshold : float, default=None
-            Smallest probability for which the second class is chosen, in [0, 1]. None
-            returns the expression of the probability.
+            Smallest probability for which the second class is chosen, in [0, 1]. With
+            None, the expression gives the probability.
 
         Returns
         -------
         expression : str
             The probability of the second class, or with a `threshold` the chosen label.
-            It uses ``CASE``, comparisons and ``exp`` only.
+            The SQL expression uses ``CASE``, comparisons and ``exp`` only.
         """
         log_odds = self._case(score, 0, self.scores.size - 1)
         low, high = self._ends(score)

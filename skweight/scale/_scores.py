@@ -41,7 +41,7 @@ _NO_ROWS = np.zeros((2, 0))
 class ScoreStatistics(Sums):
     r"""Sum the scores of two classes in bins, chunk by chunk.
 
-    Calibrators are fitted on these sums by ``fit_statistics``, instead of the rows. The
+    Calibrators are fitted on the sums by ``fit_statistics``, instead of the rows. The
     methods of the object return metrics without a further pass. For every bin of the
     log odds and every class, the object stores the number of rows, :math:`\sum w`,
     :math:`\sum w^2` and :math:`\sum w z`. Effective rows are therefore exact, and the
@@ -56,8 +56,8 @@ class ScoreStatistics(Sums):
     ----------
     bins : int, default=4000
         Number of bins of equal width. The error of a calibrated probability decreases
-        with the square of this number: about 1e-6 for the default. Isotonic curves are
-        less exact, see the notes.
+        with the square of the number of bins: about 1e-6 for the default. Isotonic
+        curves are less exact, see the notes.
     limit : float, default=20.0
         The bins cover scores from ``-limit`` to ``limit``. Scores outside are added to
         two outer bins. The score of an outer bin is the mean score of its rows. Raise
@@ -147,7 +147,7 @@ class ScoreStatistics(Sums):
         Parameters
         ----------
         scores : array-like of shape (n_samples,)
-            Log odds or decision values of the second class, in sorted order.
+            Log odds or decision values of the second of the two sorted labels.
         y : array-like of shape (n_samples,)
             Labels of the rows of the chunk; may be empty, or of one class only.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -165,7 +165,7 @@ class ScoreStatistics(Sums):
         ------
         ValueError
             If scores are not finite, weights are negative or not finite, lengths
-            differ, or there is a third label. The sums then do not change.
+            differ, or a third label occurs. The sums then do not change.
         TypeError
             If labels have another type than the labels so far.
         """

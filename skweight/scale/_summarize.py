@@ -49,7 +49,8 @@ def summarize(
         in one pass.
     y : str or int, default=None
         Column of the labels, by name or position in a chunk. If no column is named and
-        chunks are tuples, a chunk holds the arguments of ``update`` in their order.
+        chunks are tuples, a chunk holds the arguments of ``statistics.update`` in the
+        order of the signature.
     score : str or int, default=None
         Column of the log odds or decision values.
     sample_weight : str or int, default=None
@@ -73,7 +74,8 @@ def summarize(
         chunks. The error is also raised if a generator is exhausted, or if the
         statistics already contain a partition of `source`.
     TypeError
-        If the source is not one of the types above, or labels change their type.
+        If `source` is not of one of the types listed for `source`, or the type of the
+        labels differs between chunks.
     ImportError
         If the package that reads the source is not installed.
 
@@ -84,7 +86,7 @@ def summarize(
 
     Notes
     -----
-    The source is read once. Memory holds a chunk of 262,144 rows and the sums, for any
+    The rows are read once. Memory holds a chunk of 262,144 rows and the sums, for any
     number of rows. Partitions of files and engines have keys. If a task runs twice, the
     rows of the task count once. A run after a failed run replaces the partial results
     of the failed run.

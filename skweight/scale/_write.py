@@ -40,8 +40,8 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     column : str, default="sample_weight"
         Name of the new column.
     to : path, default=None
-        Path of the new file, only for Parquet. The file gets this name when all rows
-        are written.
+        Path of the new file, only for Parquet. The file gets the name `to` when all
+        rows are written.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The methods that a user's class must have before its contract can be checked."""
+"""The methods that a user's class must have before other checks can run."""
 
 from skweight._utils.validation import say, write_object
 

@@ -10,9 +10,9 @@ from skweight._utils.validation import check_number
 from skweight.delivery import deliver
 from skweight.exceptions import UnsupportedWeightsError
 
-# In every row, the difference of two means over seeds is divided by its standard error.
-# The means differ if the mean square of these ratios over the rows is above _TELLING.
-# If the means are equal, the expected mean square is 1.
+# In every row, the difference of two means over seeds is divided by the standard error
+# of the difference. The means differ if the mean square of these ratios over the rows
+# is above _TELLING. If the means are equal, the expected mean square is 1.
 _TELLING = 2.5
 _TIMES = 10.0
 _CLASS_WEIGHT = 5.0
@@ -112,13 +112,13 @@ def check_weight_semantics(
 ):
     """Test the meaning of weights for a classifier, by fits.
 
-    The function answers these questions: Do weights change the fit? Does their scale
-    matter? Is a weight of 2 the same as duplicating the row? Is a weight of 0 the same
-    as removing the row? Is ``class_weight`` the same as row weights? Libraries give
-    different answers, and seldom document the answers. Weights are passed as in
-    :class:`~skweight.WeightedClassifier`, also through Pipelines and searches.
-    Transformers get the weights as population weights (weights that describe the
-    population).
+    The function answers these questions: Do weights change the fit? Does the scale of
+    the weights matter? Is a weight of 2 the same as duplicating the row? Is a weight of
+    0 the same as removing the row? Is ``class_weight`` the same as row weights?
+    Libraries give different answers, and seldom document the answers. Weights are
+    passed as in :class:`~skweight.WeightedClassifier`, also through Pipelines and
+    searches. Transformers get the weights as population weights (weights that describe
+    the population).
 
     Parameters
     ----------
@@ -135,10 +135,10 @@ def check_weight_semantics(
         outputs. Each test then compares means over the fits. Raising this number
         detects smaller differences.
     tol : float, default=1e-4
-        If the seed does not matter, outputs count as equal up to this difference, in
-        (0, inf).
+        If the seed does not matter, outputs count as equal up to the difference `tol`,
+        in (0, inf).
     random_state : int, default=0
-        Seed of rows and weights; also the first seed of the estimator.
+        Seed of the random rows and weights; also the first seed of the estimator.
 
     Returns
     -------

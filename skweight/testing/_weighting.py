@@ -14,11 +14,10 @@ def check_weighting(weighting, *, X=None, y=None):
     The checks: parameters and clone; weights are finite, not negative, with mean 1;
     `fit_weigh` and `weigh` agree on the training rows; the caller's arrays do not
     change; weights follow the order of the rows; a row of weight 2 is the same as a
-    duplicated row; rows of weight zero are ignored, also if they are far from all other
-    rows; population weights and training emphasis (weights that only change the
-    learning) are returned separately; an invalid `sample_weight` raises an error;
-    pickling.
-    A strategy that cannot weight new rows has ``weighs_new_rows = False``.
+    duplicated row; rows of weight zero are ignored, also if rows of weight zero are far
+    from all other rows; population weights and training emphasis (weights that only
+    change the learning) are returned separately; an invalid `sample_weight` raises an
+    error; pickling. If a strategy cannot weight new rows, ``weighs_new_rows`` is False.
 
     Parameters
     ----------

@@ -17,11 +17,11 @@ _WEIGHT, _FEATURES = "skweight_sample_weight", "X"
 class WeightedNetClassifier(skorch.NeuralNetClassifier):
     r"""A ``NeuralNetClassifier`` of skorch whose ``fit`` takes ``sample_weight``.
 
-    In skorch, row weights do not reach the loss, and ``criterion__weight`` divides a
-    batch by the total weight of its rows (see :class:`WeightedLoss`). In this class,
-    row weights are split, shuffled and batched with the rows. The loss of a batch of m
-    rows is :math:`\frac{1}{m} \sum_i w_i \ell_i`. :class:`~skweight.WeightedClassifier`
-    can therefore fit a network with any strategy.
+    In skorch, row weights do not reach the loss, and ``criterion__weight`` divides the
+    loss of a batch by the total weight of the rows (see :class:`WeightedLoss`). In this
+    class, row weights are split, shuffled and batched with the rows. The loss of a
+    batch of m rows is :math:`\frac{1}{m} \sum_i w_i \ell_i`.
+    :class:`~skweight.WeightedClassifier` can therefore fit a network with any strategy.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         X : array-like, torch.Tensor or dict of these
             Features of the training rows, of the types of skorch, but not a Dataset.
         y : array-like of shape (n_samples,)
-            Codes of the labels, as for the criterion.
+            Codes of the labels (0, 1, ...), as for the criterion.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; None means ones.
         **fit_params : object
@@ -156,7 +156,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         return super().infer(x, **fit_params)
 
     def get_loss(self, y_pred, y_true, X=None, *args, **kwargs):
-        """Return the weighted loss of a batch, divided by its number of rows.
+        """Return the weighted loss of a batch, divided by the number of rows.
 
         Parameters
         ----------
