@@ -179,7 +179,8 @@ def __getattr__(name):
                     f"{name} is in skweight.{module}: write "
                     f"`from skweight.{module} import {name}`."
                 )
-                # For an AttributeError, `from ... import` would show its own message.
+                # `from ... import` replaces the message of an AttributeError, so raise
+                # ImportError.
                 if _is_imported_in(inspect.currentframe().f_back):
                     raise ImportError(message)
         raise AttributeError(message)

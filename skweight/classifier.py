@@ -59,7 +59,7 @@ class WeightedClassifier(
 ):
     r"""Weight the rows of a classifier's fit, and calibrate its probabilities.
 
-    It wraps any classifier, Pipeline, search or ensemble. Most users need five
+    This class wraps any classifier, Pipeline, search or ensemble. Most users need five
     parameters:
 
     - `estimator`: what to fit.
@@ -70,7 +70,7 @@ class WeightedClassifier(
 
     Population weights say how many rows of the population a row stands for. They are
     not a parameter: pass them to `fit` as `sample_weight`. They count in every step.
-    The emphasis that `weighting` adds counts only in the fit.
+    Emphasis, the weights that `weighting` adds, counts only in the fit.
 
     Parameters
     ----------
@@ -99,11 +99,11 @@ class WeightedClassifier(
         Maps scores to probabilities. ``"auto"`` mixes families of maps by their loss on
         held-out rows. `partial_fit` has no held-out rows; there ``"auto"`` means
         ``"prior"``. ``"anchored"``, ``"sigmoid"``, ``"isotonic"`` and others of
-        :mod:`skweight.calibration` are one family each. ``"prior"`` inverts the
-        emphasis in closed form, without further fits. None keeps the probabilities of
-        the weighted model, with one fit. Use None for labels only, or in a search.
+        :mod:`skweight.calibration` are one family each. ``"prior"`` undoes class
+        weights by a formula, without further fits. None keeps the probabilities of the
+        weighted model, with one fit. Use None for labels only, or in a search.
     decision : str, float, dict, CostMatrix or decision, default="auto"
-        How labels follow from calibrated probabilities. ``"auto"`` uses the emphasis,
+        How labels follow from calibrated probabilities. ``"auto"`` uses class weights,
         :math:`\arg\max_k w_k p_k`, so that a balanced model keeps its recall; without
         calibration, it uses the labels of the estimator. ``"argmax"``: the most
         probable class. ``"balanced"``: the class with the largest probability relative
@@ -348,7 +348,7 @@ class WeightedClassifier(
         keep(self, *done, report, conformal=conformal)
 
     def _fit_with_roles(self, X, y, population, emphasis, **fit_params):
-        """Fit with weights of known roles; the Pipeline of this library calls this."""
+        """Fit with population weights and emphasis kept apart, as in our Pipeline."""
         return self.fit(X, y, RoleWeights(population, emphasis), **fit_params)
 
     def predict(self, X, **params):
@@ -390,7 +390,7 @@ class WeightedClassifier(
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,)
-            Their labels.
+            Labels of the rows.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights.
 
@@ -574,7 +574,7 @@ class WeightedClassifier(
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels of their data."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         from sklearn.linear_model import LogisticRegression, RidgeClassifier
         from sklearn.naive_bayes import GaussianNB
         from sklearn.pipeline import make_pipeline
@@ -586,7 +586,7 @@ class WeightedClassifier(
             RidgeClassifier(),
             make_pipeline(StandardScaler(), LogisticRegression()),
         ]
-        # The examples cover all pairs of values; no behaviour depends on three values.
+        # The instances cover all pairs of values; no behaviour depends on three values.
         uncalibrated = [
             cls(
                 clone(learner),

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 class CostSensitiveClassifier(WeightedClassifier):
     r"""Let a classifier decide by the costs of mistakes.
 
-    It wraps any classifier, Pipeline, search or ensemble. The classifier is fitted
-    without weights from the costs. The probabilities are calibrated on rows that the
-    classifier was not fitted on. Every row then gets the decision with the lowest
+    This class wraps any classifier, Pipeline, search or ensemble. The classifier is
+    fitted without weights from the costs. The probabilities are calibrated on rows that
+    the classifier was not fitted on. Every row then gets the decision with the lowest
     expected cost:
 
     .. math:: \hat y = \arg\min_j \sum_k p_k(x) \, C_{kj}(x).
 
     This is :class:`WeightedClassifier` with other defaults. Costs affect decisions, not
-    weights. Weighting by cost as well would count the costs twice. This raises an error
-    unless a calibration removes the weights again.
+    weights. Weighting by cost as well would count the costs twice. Costs in both places
+    raise an error unless a calibration removes the weights again.
 
     Parameters
     ----------
@@ -304,7 +304,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels of their data."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.naive_bayes import GaussianNB
 
@@ -318,7 +318,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
 
 class _CostsOfAnyLabels(CostMatrix):
-    """Costs for any labels, because scikit-learn's checks use different labels."""
+    """Costs of any labels, because the checks of scikit-learn use various labels."""
 
     __slots__ = ()
 

@@ -1,7 +1,7 @@
 """Simulated classification problems with known true probabilities.
 
 In real data the true probability of a row is not known. Calibration can then be tested
-only in bins. These functions return the true probabilities with the rows.
+only in bins. The functions of this module return the true probabilities with the rows.
 """
 
 from functools import partial
@@ -118,7 +118,7 @@ def make_imbalanced(
         )
 
     rng = check_random_state(random_state)
-    # Directions are drawn first, so that they depend only on the seed.
+    # Directions are drawn before the rows, so that they do not depend on `n_samples`.
     directions = [_draw_directions(n_features, rng) for _ in range(n_classes - 1)]
     X = rng.standard_normal((n_samples, n_features))
     scores = np.zeros((n_samples, n_classes))
@@ -151,9 +151,9 @@ def make_covariate_shift(
 ):
     r"""Draw a source and a target with a known density ratio.
 
-    Source and target differ in the distribution of features only. Labels depend on
-    features in the same way: :math:`P(1 \mid x) = \sigma(x_1^2 - 1)`. The best linear
-    model differs between the two.
+    Source (training rows) and target (rows to predict) differ in the distribution of
+    features only. Labels depend on features in the same way: :math:`P(1 \mid x) =
+    \sigma(x_1^2 - 1)`. The best linear model differs between source and target.
 
     Parameters
     ----------
@@ -259,8 +259,8 @@ def make_covariate_shift(
 def make_rare(X, y, *, target, random_state=None, return_indices=False):
     """Remove rows at random to reach a stated imbalance.
 
-    Use it to turn well-known balanced data into a reproducible rare-class problem. The
-    remaining rows keep their order and their values.
+    Use this function to turn well-known balanced data into a reproducible rare-class
+    problem. The remaining rows keep their order and their values.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def make_rare(X, y, *, target, random_state=None, return_indices=False):
     X_rare : same type as X
         The kept rows, in their order.
     y_rare : same type as y
-        Their labels.
+        Labels of the kept rows.
     indices : ndarray of shape (n_kept,)
         Positions of the kept rows in X, ascending, only if ``return_indices`` is
         True.

@@ -19,12 +19,13 @@ __all__ = [
 class CalibrationWarning(UserWarning):
     """Calibrated probabilities may be wrong, or scores could not be used as requested.
 
-    There are four main reasons. The mean probability of a class differs from its
-    frequency on held-out rows: the ratio is outside [0.8, 1.25], and chance does not
-    explain it. Scores rank the classes in the wrong direction, or not at all. The
-    calibrator has less than 200 effective rows, and these are less than half of its
-    rows. The probability of a class is wrong for rows where no tree votes for the
-    class. The message gives the ratio or the share, and says what was done instead.
+    There are four main reasons for this warning. The mean probability of a class
+    differs from its frequency on held-out rows: the ratio is outside [0.8, 1.25], and
+    chance does not explain it. Scores rank the classes in the wrong direction, or not
+    at all. The calibrator has less than 200 effective rows, and these are less than
+    half of its rows. The probability of a class is wrong for rows where no tree votes
+    for the class. The message gives the ratio or the share, and says what was done
+    instead.
 
     Examples
     --------
@@ -56,9 +57,10 @@ class DegenerateWeightsWarning(UserWarning):
     Few rows have most of the weight. Either a class has fewer than 50 effective rows,
     and these are less than a tenth of its rows. Or, among ten or more rows, one row has
     more than half of the weight of its class or of all rows. Population weights and
-    emphasis are checked separately. Factors that are the same for all rows of a class
-    are ignored. The message gives the number of effective rows. Other reasons: the tail
-    of the weights has no mean, or the mean ratio of two densities is far above one.
+    emphasis (weights that only change training) are checked separately. Factors that
+    are the same for all rows of a class are ignored. The message gives the number of
+    effective rows. Other reasons: the tail of the weights has no mean, or the mean
+    ratio of two densities is far above one.
 
     Another reason: weights have the index labels of X in another order ("The index of
     sample_weight ..."). Weights are used by position, as everywhere in scikit-learn.
@@ -108,8 +110,8 @@ class FewerThanAskedWarning(UserWarning):
 class OverlapWarning(UserWarning):
     """The training rows do not cover the target population.
 
-    Weights cannot replace missing rows. The message gives the share of the target that
-    is missing.
+    Weights cannot replace missing rows. The message gives the share of the target
+    population that is missing.
 
     Examples
     --------
@@ -124,8 +126,8 @@ class UnsupportedWeightsError(TypeError, ValueError):
     """Weights cannot be passed to the wrapped estimator.
 
     The estimator does not support ``sample_weight`` or an equivalent. With
-    ``unsupported="raise"``, this is an error: weights are not ignored, and rows are not
-    drawn by weight instead.
+    ``unsupported="raise"``, missing support is an error: weights are not ignored, and
+    rows are not drawn by weight instead.
 
     Examples
     --------

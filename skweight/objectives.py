@@ -58,7 +58,8 @@ class FocalObjective:
     The gradient and the Hessian (its diagonal, for several classes) are exact. A
     Hessian below 1e-6 is raised to this value before it is multiplied by the weight of
     the row. A row of weight 2 therefore counts as two rows, and a row of weight 0 is
-    ignored. The time is O(n k), and only the result needs memory.
+    ignored. The time is O(n k) for n rows and k classes, and only the result needs
+    memory.
 
     CatBoost has this loss for two classes:
     ``loss_function="Focal:focal_alpha=0.5;focal_gamma=2"``.
@@ -79,12 +80,13 @@ class FocalObjective:
     >>> print(f"{focal.base_score([0, 0, 0, 1]):.3f}")
     0.399
 
-    Use it as ``XGBClassifier(objective=focal, base_score=focal.base_score(y))`` or as
+    Pass this object to a learner, as in
+    ``XGBClassifier(objective=focal, base_score=focal.base_score(y))`` or in
     ``LGBMClassifier(objective=focal)``.
     """
 
-    # This is not a BaseEstimator: with get_params, XGBoost would treat objective__gamma
-    # as its own parameter, and warn.
+    # This class is not a BaseEstimator: with get_params, XGBoost would treat
+    # objective__gamma as its own parameter, and warn.
     def __init__(self, gamma=2.0):
         self.gamma = gamma
 
@@ -206,7 +208,7 @@ class FocalObjective:
     def base_score(self, y, sample_weight=None):
         """Return the best constant model, for ``base_score=`` of XGBoost.
 
-        Without this start, boosting needs its first rounds to learn the class
+        Without this start value, boosting needs its first rounds to learn the class
         frequencies. LightGBM has no such parameter, and starts from zero.
 
         Parameters

@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     r"""Weight the rows of a regressor's fit.
 
-    It wraps any regressor, Pipeline or search, as :class:`~skweight.WeightedClassifier`
-    wraps classifiers. A weighting decides how much every row counts, and the weights
-    are passed to the estimator in the way that the estimator supports. Use this class
-    for weights that need no classes: covariate shift, survey weights, your own weights.
+    This class wraps any regressor, Pipeline or search, as
+    :class:`~skweight.WeightedClassifier` wraps classifiers. A weighting decides how
+    much every row counts, and the weights are passed to the estimator in the way that
+    the estimator supports. Use this class for weights that need no classes: covariate
+    shift, survey weights, your own weights.
 
     .. math:: \hat f = \arg\min_f \sum_i p_i \, e_i \, \ell(f(x_i), y_i)
 
-    with :math:`p_i` population weights and :math:`e_i` emphasis. Emphasis biases the
-    predicted mean towards the emphasised rows. No calibration of a regressor would
-    correct this.
+    with :math:`p_i` the population weights and :math:`e_i` the emphasis (training
+    weights beyond the population weights). Emphasis biases the predicted mean towards
+    the emphasised rows. No calibration of a regressor would correct this bias.
 
     Parameters
     ----------
@@ -52,8 +53,8 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         Whether to keep residuals of held-out rows for `predict_interval`: intervals
         that contain the value with a requested probability. ``"split"``: the model is
         not fitted on the held-out rows, and the coverage is guaranteed. ``"cross"``:
-        residuals of all rows from fold models, and one model fitted on all rows. This
-        costs k + 1 fits, and the coverage is approximate.
+        residuals of all rows from fold models, and one model fitted on all rows. With k
+        folds, ``"cross"`` costs k + 1 fits, and the coverage is approximate.
     cv : int, splitter, iterable or None, default=None
         Which rows are held out for `conformal`. None: a fifth of the rows for
         ``"split"``, five shuffled folds for ``"cross"``. Both keep the ``groups`` of
@@ -111,7 +112,7 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     Notes
     -----
     The strategy and the estimator are fitted once each; ``conformal="cross"`` adds k
-    fits of the estimator. All other work is O(n log n).
+    fits of the estimator for k folds. All other work is O(n log n).
 
     References
     ----------
@@ -241,7 +242,7 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels of their data."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         from sklearn.linear_model import LinearRegression, Ridge
 
         return [cls(LinearRegression()), cls(Ridge(), normalize=False)]

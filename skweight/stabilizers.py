@@ -2,11 +2,12 @@
 
 A stabilizer is a scikit-learn estimator that needs no data: it has parameters, can be
 cloned and searched over, and has one method, ``stabilize(weights)``. The caller
-stabilizes the raw population weights and the raw emphasis separately, each once.
+stabilizes the raw population weights and the raw emphasis (weights that only change
+training) separately, each once.
 
-The order is always the same: temper or smooth the raw weights, then cap them, so that
-the cap holds at the end. The result has mean 1 over the rows of non-zero weight. The
-functions of :mod:`skweight.weights` do the work.
+The order of the steps is always the same: temper or smooth the raw weights, then cap
+them, so that the cap holds at the end. The result has mean 1 over the rows of non-zero
+weight. The functions of :mod:`skweight.weights` do the work.
 """
 
 from numbers import Real
@@ -62,17 +63,17 @@ class BaseStabilizer(Documented, ReadOnce):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels of their data."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         return [cls()]
 
 
 class ClipStabilizer(BaseStabilizer):
     """Limit the largest weights to a threshold computed from the weights.
 
-    This is the simplest way to limit a few large weights. The threshold is applied to
-    the raw weights. Normalising afterwards multiplies all weights, so the largest may
-    exceed the threshold. Use :class:`CapStabilizer` for a bound that still holds in the
-    fit.
+    Clipping is the simplest way to limit a few large weights. The threshold is applied
+    to the raw weights. Normalising afterwards multiplies all weights, so the largest
+    weight may exceed the threshold. Use :class:`CapStabilizer` for a bound that still
+    holds in the fit.
 
     Parameters
     ----------
@@ -110,8 +111,8 @@ class ClipStabilizer(BaseStabilizer):
 class CapStabilizer(BaseStabilizer):
     """Bound weights exactly at a multiple of their mean.
 
-    Use it if you know how much one row may count at most. The other weights rise
-    together until the mean is 1 again.
+    Use this stabilizer if you know how much one row may count at most. The other
+    weights rise together until the mean is 1 again.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ class CapStabilizer(BaseStabilizer):
         self.cap = cap
 
     def _reshape(self, weights):
-        # None means "no cap" in other stabilizers. In this one, None would have no
+        # None means "no cap" in other stabilizers. In CapStabilizer, None would have no
         # effect.
         check_number(self.cap, name="cap", low=1)
         return weights
@@ -143,8 +144,8 @@ class CapStabilizer(BaseStabilizer):
 class ParetoStabilizer(BaseStabilizer):
     """Replace the largest weights with their expected values under a fitted tail.
 
-    Use it for estimated density ratios. Fewer than 25 weights, and weights without a
-    continuous tail (such as weights per class), are only normalised.
+    Use this stabilizer for estimated density ratios. Fewer than 25 weights, and weights
+    without a continuous tail (such as weights per class), are only normalised.
 
     Parameters
     ----------
@@ -188,8 +189,8 @@ class ParetoStabilizer(BaseStabilizer):
 class TemperStabilizer(BaseStabilizer):
     """Flatten weights by a power, as little as an effective sample size requires.
 
-    Use it to limit the cost of weighting: ``fraction=0.5`` keeps the information of
-    half the rows. All weights change, not only the largest ones.
+    Use this stabilizer to limit the cost of weighting: ``fraction=0.5`` keeps the
+    information of half the rows. All weights change, not only the largest ones.
 
     Parameters
     ----------
@@ -269,7 +270,7 @@ def resolve_stabilizer(spec):
 
     Notes
     -----
-    Nothing is cloned here; clone the result before storing it.
+    This function clones nothing; clone the result before storing it.
 
     Examples
     --------
@@ -319,7 +320,7 @@ def map_of(raw, stable):
     Parameters
     ----------
     raw, stable : ndarray of shape (n_samples,)
-        Weights before and after.
+        Weights before and after the stabilizer.
 
     Returns
     -------
@@ -342,5 +343,5 @@ def map_of(raw, stable):
 
 
 def _names():
-    """Return the short names as they are written in a message."""
+    """Return the short names of stabilizers as they are written in a message."""
     return ", ".join(f'"{name}"' for name in _BY_NAME)

@@ -24,7 +24,7 @@ __all__ = ["BalancedBatches", "Streaming"]
 # Exponent s of each mode: a row of weight w is drawn w ** s times on average.
 DRAWN_SHARE = {"weight": 0.0, "hybrid": 0.5, "sample": 1.0}
 
-# Strength of the emphasis as a function of the finished share of the warm-up.
+# Exponent of training weights as a function of the finished share of the warm-up.
 _SCHEDULES = {
     "linear": lambda share: share,
     "step": np.floor,
@@ -35,9 +35,9 @@ _SCHEDULES = {
 class Streaming(BaseEstimator):
     r"""How ``partial_fit`` weighs the rows of a stream.
 
-    Pass it as ``WeightedClassifier(streaming=...)``. A row of total weight w is drawn
-    :math:`w^s` times on average, and gets the weight :math:`w^{1-s}` each time. The
-    mean contribution of the row is therefore w for every s.
+    Pass this object as ``WeightedClassifier(streaming=...)``. A row of total weight w
+    is drawn :math:`w^s` times on average, and gets the weight :math:`w^{1-s}` each
+    time. The mean contribution of the row is therefore w for every s.
 
     Parameters
     ----------
@@ -53,11 +53,12 @@ class Streaming(BaseEstimator):
         Lowering it follows changes of class shares faster, but adds noise. None:
         nothing is forgotten.
     warmup : int, default=None
-        Number of rows over which emphasis grows from none to the full weights of the
-        strategy. A gradient-based learner then first learns its features on original
-        rows, before rare classes dominate (deferred re-weighting [3]_). Population
-        weights apply from the first row on. Rows of an earlier `fit` count towards this
-        number. None: full emphasis from the first row.
+        Number of rows over which emphasis (weights that only change training) grows
+        from none to the full weights of the strategy. A gradient-based learner then
+        first learns its features on original rows, before rare classes dominate
+        (deferred re-weighting [3]_). Population weights apply from the first row on.
+        Rows of an earlier `fit` count towards this number. None: full emphasis from the
+        first row.
     schedule : {"linear", "step", "cosine"}, default="linear"
         How emphasis grows. ``"linear"``: evenly. ``"step"``: all at once, after
         `warmup` rows. ``"cosine"``: slowly at both ends. Only used with a `warmup`.
@@ -76,7 +77,8 @@ class Streaming(BaseEstimator):
     With `warmup` T, row t has the emphasis :math:`e_t^{a(t)}`, divided by its mean over
     the population. For the three schedules, :math:`a(t)` is :math:`t / T`, :math:`[t
     \ge T]`, and :math:`(1 - \cos(\pi t / T)) / 2`; from T on it is 1.
-    ``calibration="prior"`` inverts the total emphasis of all rows so far.
+    ``calibration="prior"`` removes the effect of the total emphasis (training weights)
+    of all rows so far.
 
     References
     ----------
@@ -124,7 +126,7 @@ class Streaming(BaseEstimator):
             check_number(self.warmup, name="warmup", low=1)
 
     def strength(self, rows):
-        """Return the exponent of the emphasis after given numbers of rows.
+        """Return the exponent of training weights after given numbers of rows.
 
         Parameters
         ----------
@@ -143,7 +145,7 @@ class Streaming(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels of their data."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         return [cls(), cls("sample", half_life=100), cls(warmup=50)]
 
 
@@ -162,11 +164,11 @@ def resolve_streaming(spec):
 class BalancedBatches:
     r"""Row numbers of mini-batches in which every class has its quota.
 
-    Use it for learners that are fitted batch by batch: loops over ``partial_fit``, and
-    the ``DataLoader`` of PyTorch, as its ``batch_sampler`` (PyTorch itself is not
-    needed). Weights on the rows of a batch make the steps of gradient descent uneven,
-    or even unstable. Drawing rows in proportion to their weights gives the same mean
-    gradient with even steps [1]_.
+    Use this class for learners that are fitted batch by batch: loops over
+    ``partial_fit``, and the ``DataLoader`` of PyTorch, as its ``batch_sampler``
+    (PyTorch itself is not needed). Weights on the rows of a batch make the steps of
+    gradient descent uneven, or even unstable. Drawing rows in proportion to their
+    weights gives the same mean gradient with even steps [1]_.
 
     A batch of m rows has :math:`m \, q_k / \sum_j q_j` rows of class k, with quotas
     :math:`q`. If this is not a whole number, it is rounded up in some batches and down
@@ -192,7 +194,8 @@ class BalancedBatches:
         proportion to the total weights of the classes. A dict ``{label: share}`` gives
         rows per batch, or shares in any other unit.
     n_batches : int, default=None
-        Batches in an epoch. None: all ranks together draw as many rows as `y` has.
+        Batches in an epoch. None: all ranks (processes) together draw as many rows as
+        `y` has.
     rank : int, default=0
         Number of this process in distributed training, from 0. Each rank gets its own
         batches of the same epoch. The quotas hold for each rank.
@@ -390,7 +393,7 @@ def apportion(quotas, n_batches):
     Returns
     -------
     seats : ndarray of shape (n_batches, n_classes), dtype int
-        The sum of every row is the sum of `quotas`.
+        Rows of each class in each batch. The sum of every row is the sum of `quotas`.
     """
     size = round(quotas.sum())
     seats = np.empty((n_batches, quotas.size), dtype=np.intp)
@@ -404,8 +407,8 @@ def apportion(quotas, n_batches):
         if rest > 0:
             counts[np.argsort(counts - due, kind="stable")[:rest]] += 1
         elif rest < 0:
-            # Too many rows are due, because some classes got more than their share
-            # before. So other classes get fewer rows in this batch.
+            # More rows are due than the batch has, because some classes got more than
+            # their share before. So other classes get fewer rows in this batch.
             ahead = np.where(counts > 0, due - counts, np.inf)
             counts[np.argsort(ahead, kind="stable")[:-rest]] -= 1
         seats[batch] = counts

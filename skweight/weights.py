@@ -1,8 +1,8 @@
 """Pure functions on weight vectors: normalise, measure, clip, cap, temper, smooth.
 
-Bad weights raise no error, even if a few rows dominate a fit. These functions measure
-and correct this. They need no estimator, do not change their input, and cost O(n log n)
-at most.
+Bad weights raise no error, even if a few rows dominate a fit. The functions of this
+module measure and correct bad weights. They need no estimator, do not change their
+input, and cost O(n log n) at most.
 
 Rows of weight zero count as absent: they stay zero, and means, medians and quantiles
 are computed from the other rows. Three exceptions are documented: the design effect,
@@ -226,7 +226,7 @@ def design_effect(weights, *, log=False, by=None):
 def clip_weights(weights, *, method="truncated", limit=None):
     r"""Limit weights to a threshold that is computed from the weights.
 
-    This trades variance for bias: the rows above the threshold count less than they
+    Clipping trades variance for bias: the rows above the threshold count less than they
     should. Weights keep their unit and are not normalised. Normalising afterwards
     raises the largest weight above the threshold again; see :func:`cap_weights`.
 
@@ -322,8 +322,8 @@ def cap_weights(weights, cap):
     r"""Bound weights at a multiple of their mean, exactly, and normalise to mean 1.
 
     If you clip and then normalise, the bound no longer holds, because clipping lowers
-    the mean. Here all other rows rise together until the mean is 1 and no row counts
-    more than ``cap`` average rows ("water-filling").
+    the mean. With this function, all other rows rise together until the mean is 1 and
+    no row counts more than ``cap`` average rows ("water-filling").
 
     .. math:: v_i = \min(s w_i, c), \quad s:\ \mathrm{mean}(v) = 1
 
@@ -391,9 +391,9 @@ def cap_weights(weights, cap):
 def temper_weights(weights, exponent):
     r"""Flatten weights by a power between 0 (all equal) and 1 (unchanged).
 
-    This is a compromise between no weights and full weights. An exponent of 0.5 often
-    removes most of the bias with a fraction of the variance. Zeros stay zero, also at
-    exponent 0.
+    Tempering is a compromise between no weights and full weights. An exponent of 0.5
+    often removes most of the bias with a fraction of the variance. Zeros stay zero,
+    also at exponent 0.
 
     .. math:: v_i = w_i^\tau
 
@@ -447,8 +447,8 @@ def temper_weights(weights, exponent):
 def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False):
     r"""Flatten weights as little as needed to keep an effective sample size.
 
-    Use it to set the cost of the weights instead of guessing a power: ``fraction=0.5``
-    keeps the information of half the rows.
+    Use this function to set the cost of the weights instead of guessing a power:
+    ``fraction=0.5`` keeps the information of half the rows.
 
     .. math:: \tau = \max \{ t \in [0, 1] : n_{eff}(w^t) \ge \rho n \}
 
@@ -551,7 +551,8 @@ def _tempered_kish(log_weights, exponent):
     """Return the effective sample size of weights to a power; weights are at most 1."""
     flattened = np.exp(exponent * log_weights)
     total = flattened.sum()
-    # Not a BLAS product, because BLAS threads are slow on a busy machine.
+    # Squares are summed without a BLAS product, because BLAS threads are slow on a busy
+    # machine.
     flattened *= flattened
     return total**2 / flattened.sum()
 

@@ -51,10 +51,12 @@ class Request(NamedTuple):
     codes : ndarray of shape (n_samples,) or None
         For each row, the position of its label in `classes`. None for a regression.
     weights : RoleWeights
-        Weights of the rows as the caller passed them, by role.
+        Weights of the rows as the caller passed them, separated by role (population
+        weights, or emphasis: training weights beyond the population weights).
     roles_are_known : bool
         Whether the caller is a Pipeline or a wrapper of this library. Such callers know
-        the role of their weights, so the role need not be guessed.
+        whether their weights are population weights or emphasis, so the fit need not
+        guess.
     estimator, weighting, resampler, calibrator, decision : object
         The parts, resolved from the parameters and not fitted; the decision is a clone.
         A part that is not used is None.
@@ -115,7 +117,8 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
     """Resolve and check the request of a classifier's fit.
 
     All errors that are possible without a fit are raised here, except errors that
-    depend on weights. `sample_weight` holds population weights, or `RoleWeights`.
+    depend on weights. `sample_weight` holds population weights, or `RoleWeights`
+    (population weights and training emphasis, kept apart).
     """
     estimator, weighting = _resolve_shared(wrapper)
     if is_regressor(estimator):
@@ -176,7 +179,10 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
 
 
 def _encode(y, estimator):
-    """Return the classes and the codes of `y`. A frozen model gives its own classes."""
+    """Return the classes, and for each label its position among them.
+
+    For a frozen model, the classes are those that the model was fitted with.
+    """
     if not isinstance(estimator, FrozenEstimator):
         return encode_labels(y)
     check_is_fitted(estimator)
@@ -291,7 +297,7 @@ def _check_steps(estimator):
 
 
 def _check_looks(wrapper, weighting, estimator):
-    """Raise if a strategy depends on a fitted model, but cannot get one here."""
+    """Raise if a strategy depends on a fitted model, but the fit cannot provide one."""
     looking = [f for f in factors_of(weighting) if getattr(f, "needs_fits", False)]
     if not looking:
         return
@@ -321,7 +327,7 @@ def _check_looks(wrapper, weighting, estimator):
 
 
 def make_resampler(spec, seed):
-    """Return the object that resamples rows, from ``resampler=``; None for None."""
+    """Return the object for ``resampler=`` that resamples rows; None stays None."""
     if spec is None:
         return None
     from skweight.resampling._sampler import resolve_resampler

@@ -24,8 +24,8 @@ def averaging_pays(relative_loss, *, of_trees, n_features, n_rare):
 
     Averaging helps models of high variance: trees, and linear models with many features
     per row. For other models, the average is nearly the same as one model, at k times
-    the cost. If the classes are nearly separable, averaging is worse. The thresholds
-    were measured by benchmarks/calibration_choice.py.
+    the cost for k folds. If the classes are nearly separable, averaging is worse. The
+    thresholds of this module were measured by benchmarks/calibration_choice.py.
 
     Parameters
     ----------
@@ -45,9 +45,10 @@ def averaging_pays(relative_loss, *, of_trees, n_features, n_rare):
 
 
 def choose_models(request, weighed, plan, fitted, progress):
-    """Fit one model on all rows if averaging the fold models does not improve it.
+    """Fit one model on all rows if averaging fold models does not improve predictions.
 
-    The choice is made only for ``ensemble="auto"``; it adds at most one fit.
+    The choice between fold models and one model is made only for ``ensemble="auto"``;
+    it adds at most one fit.
     """
     if not plan.asks_whether_to_average:
         return fitted
@@ -65,7 +66,7 @@ def choose_models(request, weighed, plan, fitted, progress):
 
 
 def _relative_loss(request, weighed, plan, fitted, codes, weights):
-    """Return the calibrated held-out log loss / the log loss of the frequencies."""
+    """Return the calibrated held-out log loss over that of the class frequencies."""
     with unheard(CalibrationWarning):  # the fit warns later
         mapped = map_outputs(request, weighed, plan, fitted)
         proba = mapped.of_outputs(fitted.held_out.outputs)

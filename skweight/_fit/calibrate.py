@@ -30,8 +30,8 @@ class Calibrated(NamedTuple):
         Probabilities of the held-out rows, in the order of these rows. None if there
         are no held-out rows.
     figures : dict or None
-        Arguments of the report. None for a calibrator in closed form, which
-        `describe_closed_form` describes.
+        Report entries about the calibration. None for a calibrator that is a formula
+        and learns from no rows; `describe_closed_form` describes that one.
     """
 
     map: ProbabilityMap
@@ -82,7 +82,7 @@ def describe_closed_form(request, calibrated):
 def map_outputs(request, weighed, plan, fitted, kept=slice(None)):
     """Return the map of a calibrator that is fitted on a part of the held-out rows.
 
-    `kept` are the positions of these rows among the held-out rows.
+    `kept` are the positions of the rows of this part among the held-out rows.
     """
     model, held_out = fitted.models[0], fitted.held_out
     method = output_of(request, plan)(model) if held_out is None else held_out.method
@@ -134,21 +134,27 @@ def decide(request, weighed, plan, fitted, calibrated):
         class_multiplier=_emphasis_of_labels(weighed, plan, fitted),
         **learned_from,
     )
-    # The rows are passed on only if the decision needs more than the probabilities.
+    # The decision gets the rows only if it needs more than their probabilities.
     return Decided(decision, "X" in arguments_of(decision.decide))
 
 
 def _emphasis_of_labels(weighed, plan, fitted):
-    """Return the emphasis for labels, divided by the emphasis in the probabilities."""
+    """Return the class factors by which labels differ from the probabilities.
+
+    Labels follow the training emphasis (class weights that only change the learning).
+    Each class factor is the emphasis for labels, divided by the emphasis that the
+    probabilities already contain.
+    """
     in_all, choice = fitted.multipliers.in_all, weighed.choice
     if choice is None:
         return in_all
-    # Probabilities contain the emphasis of the fit if there is no calibration.
+    # Without calibration, probabilities contain the emphasis (the class weights) of the
+    # fit.
     return choice.multiplier / in_all if plan.calibrator is None else choice.multiplier
 
 
 def rows_of(weights, held_out):
-    """Return the weights of the held-out rows; None means weights of one."""
+    """Return the given weights of the held-out rows; None means weights of one."""
     return held_out.weigh(weights)
 
 

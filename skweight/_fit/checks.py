@@ -47,12 +47,13 @@ LOWEST_RATIO, HIGHEST_RATIO = 0.8, 1.25
 STANDARD_ERRORS = 3.0
 # If the calibration rows have fewer effective rows than this, the fit may warn.
 FEW_EFFECTIVE_ROWS = 200
-# So many rows of one class at the end of y do not occur by chance.
+# This many rows of one class at the end of y do not occur by chance.
 LONG_TAIL = 20
 # If class weights differ by less than this factor, there is no warning about a forest:
 # its votes may not follow the weights, but this changes little.
 LEAST_INVERTED = 2.0
-# The factor for boosted trees, which is larger because their error is smaller.
+# The same limit for boosted trees. It is larger, because the error of boosted trees is
+# smaller.
 LEAST_INVERTED_OF_BOOSTING = 4.0
 
 
@@ -131,7 +132,10 @@ def check_after_fit(request, weighed, plan, fitted, calibrated):
 
 
 def check_multipliers(request, weighed, plan, fitted, calibrated):
-    """Warn if the class multipliers may be wrong, or cannot be inverted."""
+    """Warn if the class multipliers may be wrong, or their effect cannot be undone.
+
+    Class multipliers are the factors by which training changes the mass of each class.
+    """
     _check_counts(request, fitted, weighed.figures)
     if plan.calibrator is not None and fitted.held_out is None:
         _check_inversion(fitted, calibrated.map.calibrator, weighed.figures)
@@ -140,12 +144,13 @@ def check_multipliers(request, weighed, plan, fitted, calibrated):
 def check_outputs(request, weighed, plan, fitted):
     """Raise if outputs used as probabilities are not probabilities.
 
-    The check uses held-out outputs. If there are none, it uses the outputs of a few
-    training rows, unless the model is one of scikit-learn with no estimator inside.
+    The check uses model outputs on held-out rows. If no row is held out, it uses the
+    outputs of a few training rows, unless the model is one of scikit-learn with no
+    estimator inside.
     """
     model = fitted.models[0]
     if fitted.held_out is None and _is_of_sklearn(model):
-        return  # a prediction would take a third of our time in a small fit
+        return  # predicting would take a third of the time of a small fit
     method = output_of(request, plan)(model)
     has_some = hasattr(model, "predict_proba") and not gives_raw_scores(model)
     if method != "predict_proba" or not has_some or request.classes.size < 2:
@@ -169,7 +174,7 @@ def _is_of_sklearn(model):
 
 
 def _check_estimator(request, weighed, calibrator):
-    """Warn if the estimator resamples rows, and calibrator or decision ignore this."""
+    """Warn if the estimator resamples rows, but calibrator or decision ignore it."""
     if calibrator is None:
         return
     estimator = request.estimator
@@ -182,8 +187,9 @@ def _check_estimator(request, weighed, calibrator):
     if getattr(estimator, "calibration", None) is not None:
         return
     if not fit_takes(calibrator, "class_multiplier"):
-        # Labels follow the balance of a `weighting`, so only unweighted fits are
-        # checked. If the user describes a frozen model, the description is trusted.
+        # Labels follow the class balance that a `weighting` makes, so only fits without
+        # class weights are checked. If the user describes a frozen model, the
+        # description is trusted.
         if not weighed.is_weighted and not request.says_how_it_was_fitted:
             share = np.array(weighed.figures["population_share"])
             warn_of_lost_balance(request, estimator, share)
@@ -199,7 +205,7 @@ def _check_estimator(request, weighed, calibrator):
 
 
 def _check_counts(request, fitted, figures):
-    """Warn of learners that balance by themselves, by numbers of rows or by weights."""
+    """Warn of learners that balance classes themselves, by row numbers or weights."""
     by_rows = fitted.multipliers.by_rows
     highest = by_rows.max()
     weighted = highest - by_rows.min() > 1e-9 * highest
@@ -212,9 +218,10 @@ def _check_counts(request, fitted, figures):
 
 
 def _check_inversion(fitted, calibrator, figures):
-    """Warn if the weights of trees are inverted without a check on held-out rows.
+    """Warn if the effect of weights on trees is undone, but no held-out row checks it.
 
-    There is no warning if a subsample was drawn instead: such trees had no weights.
+    There is no warning if the trees were fitted on a subsample instead: trees of a
+    subsample had no weights.
     """
     model, rows = fitted.models[0], figures["rows"]
     if not is_of_trees(model):
@@ -226,11 +233,14 @@ def _check_inversion(fitted, calibrator, figures):
 
 
 def _check_linear_inversion(request, weighed, plan, fitted):
-    """Warn if the inversion is wrong for a linear model on its own training rows.
+    """Warn if probabilities of a linear model are wrong on its own training rows.
+
+    The probabilities are those from which the effect of the weights was removed.
 
     There is no check if rows were resampled, or weighted by steps of a Pipeline of this
     library: the training rows of the model are then not known. There is also no check
-    if a class has a single row, and the closed form is used for this reason.
+    if the weights are undone by a formula only because a class has a single row, so
+    that no calibrator can be fitted.
     """
     multipliers, model = fitted.multipliers, fitted.models[0]
     asked_for = type(plan.calibrator) is PriorCalibrator is type(request.calibrator)
@@ -264,7 +274,7 @@ def _check_linear_inversion(request, weighed, plan, fitted):
 
 
 def warn_of_double_counting(estimator, weighting):
-    """Warn if an estimator that receives weights also balances by itself."""
+    """Warn if an estimator that receives weights also balances classes by itself."""
     for name, value in balances_itself(estimator):
         is_sampler = hasattr(value, "fit_resample")
         remedy = (
@@ -285,10 +295,10 @@ def check_probabilities(
 ):
     """Raise if expected costs would use the probabilities of a weighted fit.
 
-    The closed form removes only known class weights. If weights differ between rows of
-    one class, use a calibrator that learns from held-out rows. Dividing by the weight
-    of each row is no solution: in our measurements the costs increased, because no
-    learner follows such weights closely.
+    The closed form (``calibration="prior"``) removes only known class weights. If
+    weights differ between rows of one class, use a calibrator that learns from held-out
+    rows. Dividing by the weight of each row is no solution: in our measurements the
+    costs increased, because no learner follows such weights closely.
 
     Parameters
     ----------
@@ -353,7 +363,7 @@ def warn_of_class_weights(sample_weight, codes, classes):
 
     The check has two conditions. First, the weights depend on the label alone. Second,
     in pairs of rows of different classes, the row of the rarer class has the larger log
-    weight on average. Both conditions hold for class weights of any strength. The class
+    weight on average. Both conditions hold for class weights of any size. The class
     shares after weighting would not show class weights that are far too strong, because
     these make another class rare. Two kinds of weights cause no warning: weights that
     correct the frequencies of a sample, because they lower the over-sampled class; and
@@ -379,8 +389,8 @@ def warn_of_class_weights(sample_weight, codes, classes):
 def warn_of_resampled_rows(codes, classes):
     """Warn if rows of one class were added at the end, as samplers do.
 
-    In the rest of y this class must be a minority mixed among the others. Sorted labels
-    and recordings in blocks therefore cause no warning.
+    In the rest of y, the class of the last rows must be a minority, mixed among the
+    other classes. Sorted labels and recordings in blocks therefore cause no warning.
     """
     if codes.size < 4 * LONG_TAIL:
         return
@@ -409,7 +419,11 @@ def warn_of_resampled_rows(codes, classes):
 
 
 def warn_of_few_rows(effective, n_rows):
-    """Warn if a calibrator has few rows, and weights leave less than half of them."""
+    """Warn if a calibrator has few effective rows because of unequal weights.
+
+    Unequal weights are the cause if the effective number of rows (Kish) is less than
+    half of the number of rows.
+    """
     if effective >= FEW_EFFECTIVE_ROWS or effective >= n_rows / 2:
         return
     warn(
@@ -441,8 +455,8 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
         ratio = np.where(mass > 0, mean / frequency, np.inf)
         error = np.sqrt(square / mass**2 + square_of_others / others**2)
         far = np.abs(_log_odds(mean) - _log_odds(frequency)) > STANDARD_ERRORS * error
-        # If few rows of a class are expected, there may be none by chance. This is no
-        # reason for a warning.
+        # If few rows of a class are expected, there may be none by chance. An absent
+        # class is then no reason for a warning.
         expected = mean * others**2 / square_of_others
     far = np.where(mass > 0, far, expected > STANDARD_ERRORS**2)
     off = far & ((ratio < LOWEST_RATIO) | (ratio > HIGHEST_RATIO))
@@ -485,11 +499,12 @@ def _remedy(calibrator):
 
 
 def warn_of_inverted_trees(model, multiplier):
-    """Warn if weights of trees are inverted, but held-out outputs were not checked.
+    """Warn if weights of trees are undone without a check on held-out rows.
 
-    The predictions of an average of trees change less than the weights require. Boosted
-    trees are too confident on the rows that they were fitted on. The mean prediction of
-    the training rows does not show either problem.
+    Class weights change the predictions of an average of trees less than they change
+    the class odds of the training rows. Boosted trees are too confident on the rows
+    that they were fitted on. The mean prediction of the training rows does not show
+    either problem.
     """
     factor = multiplier.max() / multiplier.min()
     if factor >= LEAST_INVERTED_OF_BOOSTING and boosts_trees(model):
@@ -517,7 +532,10 @@ def warn_of_inverted_trees(model, multiplier):
 
 
 def warn_of_inverted_line(model, verdict):
-    """Warn that inverted probabilities of a linear model may have a wrong mean."""
+    """Warn that the mean probabilities of a linear model may be wrong.
+
+    The probabilities are those from which the effect of the weights was removed.
+    """
     warn(
         "The closed-form inversion may not hold for this "
         f"{type(learner_of(model)).__name__}. On new rows, the mean probability of the "
@@ -548,8 +566,9 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
             continue
         said = w @ proba[clipped, code] / w.sum()
         frequency = w @ (codes[clipped] == code) / w.sum()
-        # Of all values between the two, the value nearest to 0.5 has the largest
-        # standard error. This value is used, so that the warning is cautious.
+        # Of all values between probability and frequency, the value nearest to 0.5 has
+        # the largest standard error. This largest error is used, so that the warning is
+        # cautious.
         between = np.clip(0.5, min(said, frequency), max(said, frequency))
         error = np.sqrt(between * (1 - between) * (w @ w)) / w.sum()
         far = not (0.5 <= said / frequency <= 2) if frequency > 0 else True

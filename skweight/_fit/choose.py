@@ -37,7 +37,11 @@ FOLDS_OF_CALIBRATOR = 5
 
 
 class Candidate(NamedTuple):
-    """One kind of emphasis: a power of the class weights, or a sampler."""
+    """One candidate for the emphasis: a power of the class weights, or a sampler.
+
+    Emphasis changes what a model learns; calibration removes its effect on
+    probabilities.
+    """
 
     name: str
     strength: float | None
@@ -57,7 +61,7 @@ class Judged(NamedTuple):
     passed : Passed
     losses : ndarray of shape (n_samples,)
         Log loss of every row, by a model and a calibrator that have not seen the row.
-        NaN if there is no such model and calibrator.
+        NaN if every model or calibrator has seen the row.
     folds : ndarray of shape (n_samples,)
         The fold whose calibrator is fitted without the row. -1: the row is not used for
         the choice.
@@ -72,12 +76,15 @@ class Judged(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """How much emphasis was chosen, and the results of the choice.
+    """How much training emphasis was chosen, and the results of the choice.
+
+    Emphasis: class weights or resampling, which only change the learning.
 
     Attributes
     ----------
     multiplier : ndarray of shape (n_classes,)
-        Class multipliers of the strategy at full strength; labels use them.
+        Factors by which the full class weights (power 1) change the class masses.
+        Labels use these factors.
     n_fits : int
         Number of fits made for the choice.
     passed : Passed or None
@@ -98,13 +105,14 @@ class Contest(NamedTuple):
     Attributes
     ----------
     request : Request
-        The request of the fit, before the emphasis is chosen.
+        The request of the fit, before the power of the class weights is chosen.
     candidates : list of Candidate
-        The candidates, the least emphasis first.
+        The candidates, ordered from the weakest class weights to the strongest.
     full : Candidate
-        Full strength. Labels follow it, whether or not it is a candidate.
+        The full class weights (power 1). Labels follow them, whether or not they are a
+        candidate.
     weighed : Weighed
-        The rows at full strength.
+        The rows with their full class weights.
     plan : Plan
         Which models are fitted for each candidate.
     """
@@ -117,9 +125,10 @@ class Contest(NamedTuple):
 
 
 def choose(request, progress):
-    """Compute the weights of all rows; choose the emphasis if ``weighting="auto"``.
+    """Compute the weights of all rows; for ``weighting="auto"``, choose class weights.
 
-    Returns the request with the chosen emphasis, and the rows with their weights.
+    Returns the request with the chosen training emphasis (a power of the class weights
+    or a sampler), and the rows with their weights.
     """
     auto = left_open(request)
     if auto is None:
@@ -147,7 +156,7 @@ def enter(request, auto):
 
 
 def judge(contest, progress):
-    """Fit each candidate on the folds, and yield each with the losses.
+    """Fit each candidate on the folds; yield it with the log losses of the rows.
 
     Nothing is yielded if a class has too few rows to be held out.
     """
@@ -201,7 +210,7 @@ def left_open(request):
 
 
 def _candidates(request, auto):
-    """Return full strength, and the candidates, the least emphasis first."""
+    """Return the full class weights, and all candidates from weakest to strongest."""
     strategy = resolve_weighting(auto.strategy)
     _check_strategy(strategy, request)
     full = Candidate("strength 1", 1.0, strategy, request.resampler)
@@ -223,7 +232,7 @@ def _candidates(request, auto):
 
 
 def _check_strategy(strategy, request):
-    """Raise unless a strategy is emphasis and gives equal weights within a class."""
+    """Raise unless a strategy only changes training, with one weight for each class."""
     if strategy is None or any(
         getattr(factor, "needs_fits", False) for factor in factors_of(strategy)
     ):
@@ -266,9 +275,10 @@ def _request_for(request, candidate):
 
 
 def _decided_by_probabilities(request):
-    """Return a request whose labels use full strength also without a calibrator.
+    """Return a request whose labels use full class weights also without a calibrator.
 
-    Labels that the estimator itself predicts would follow the chosen emphasis.
+    Labels that the estimator itself predicts would follow the class weights that were
+    chosen for training.
     """
     written = request.params["decision"]
     if request.calibrator is not None or written != "auto":
@@ -328,7 +338,10 @@ def _folds_of_calibrators(request, weighed, held_out):
 
 
 def _split(request, weighed, rows, n_folds):
-    """Return stratified pairs of positions for some rows; no pairs if this fails."""
+    """Return stratified pairs of training and test positions for some rows.
+
+    There are no pairs if the rows cannot be split.
+    """
     groups, population = _groups_and_population(request, weighed, rows)
     if not rows.size or (groups is not None and np.unique(groups).size < 2):
         return []
@@ -356,7 +369,10 @@ def _groups_and_population(request, weighed, rows):
 
 
 def losses_of(request, weighed, plan, passed, folds):
-    """Return the log loss of every row by a map fitted without the row, or NaN."""
+    """Return the log loss of each row by a map fitted without the row, or NaN.
+
+    The map turns model outputs into probabilities.
+    """
     if plan.calibrator is None:  # only calibrated candidates are on one scale
         plan = plan._replace(calibrator=AutoCalibrator())
     held_out, models = passed.held_out, [model for model, _ in passed.models]
@@ -380,7 +396,7 @@ def losses_of(request, weighed, plan, passed, folds):
 
 
 def select(losses, weights=None, groups=None):
-    """Return the first candidate that is not clearly worse than the best; statistics.
+    """Return the first candidate that is not clearly worse than the best one.
 
     Parameters
     ----------
@@ -413,10 +429,11 @@ def select(losses, weights=None, groups=None):
 
 
 def compared(judged):
-    """Return the position of the chosen candidate, the table, and the compared rows.
+    """Return position of the chosen candidate, the table of losses, and rows compared.
 
-    Candidates are compared on the rows that all of them have held out. If there are no
-    such rows, the candidate with the least emphasis is chosen.
+    Candidates are compared on the rows that all of them have held out. If the
+    candidates have no held-out row in common, the candidate with the weakest class
+    weights is chosen.
     """
     losses = np.array([judgement.losses for judgement in judged])
     rows = np.flatnonzero(np.isfinite(losses).all(axis=0))
@@ -458,7 +475,7 @@ def _chosen(contest, judged):
 
 
 def _least(contest):
-    """Return request and rows of the least emphasis, because no row can be held out."""
+    """Return request and rows of the weakest candidate, if no row can be held out."""
     candidate = contest.candidates[0]
     request, weighed = _weighed(contest, candidate)
     multiplier = np.array(contest.weighed.figures["class_multiplier"])

@@ -74,7 +74,7 @@ class Part(NamedTuple):
 
 
 def _shifted(proba, shift):
-    """Return probabilities if class frequencies are multiplied by these factors."""
+    """Return probabilities for class frequencies multiplied by the given factors."""
     proba = proba * shift
     total = proba.sum(axis=1, keepdims=True)
     return np.divide(proba, total, out=np.zeros_like(proba), where=total > 0)
@@ -88,11 +88,12 @@ class NewWeights(NamedTuple):
     weighting : weighting or None
         The fitted strategy.
     factors : list of weighting
-        Parts of the weighting with the role population.
+        Strategies within the weighting that compute population weights.
     unit : float or None
         The divisor of `sample_weight` in the fit; None if no weights were passed.
     points : tuple of two ndarrays, or None
-        The effect of the stabilizer of the wrapper on the weights.
+        Weights before and after the stabilizer of the wrapper, to interpolate its
+        effect on new weights.
     """
 
     weighting: object
@@ -101,7 +102,7 @@ class NewWeights(NamedTuple):
     points: tuple | None
 
     def of(self, wrapper, X, sample_weight, classes=None):
-        """Return the weights of new rows, in shape (n,) or (n, n_classes) by label."""
+        """Return the weights of new rows: one each, or one for each possible label."""
         weights = np.ones(n_rows(X))
         if sample_weight is not None:
             weights = check_weights(sample_weight, n_rows(X)) / (self.unit or 1.0)
@@ -128,7 +129,7 @@ class NewWeights(NamedTuple):
         return weights if self.points is None else np.interp(weights, *self.points)
 
     def _weigh(self, factor, wrapper, X, classes, is_given):
-        """Return weights of new rows by a strategy; None if it cannot compute them."""
+        """Return weights of new rows by a strategy; None if this is not possible."""
         whole = isinstance(self.weighting, ProductWeighting)
         if whole and any(map(reads_all, self.weighting.factors_)):
             X = self.weighting._rows_for(factor, X)
@@ -160,7 +161,7 @@ class Conformal(NamedTuple):
     new_weights : NewWeights
         How new rows get their weights.
     figures : dict
-        Report entries about these rows.
+        Report entries about the held-out rows.
     """
 
     parts: list
@@ -252,7 +253,8 @@ def _cuts(request, weighed, plan, held_out, kind):
         return [(np.setdiff1d(everything, rows), rows) for rows in scored]
     choice, learns = weighed.choice, needs_held_out_scores(plan.calibrator)
     if kind == "split" and choice is not None and choice.judges is not None:
-        # These rows are not used: the model was chosen by them, so it depends on them.
+        # Rows that compared the candidates get no score: the model was chosen by them,
+        # so it depends on them.
         others = np.setdiff1d(everything, choice.judges)
         return [(choice.judges if learns else None, others)]
     if not learns:
@@ -347,9 +349,9 @@ class PredictSet:
             of them, every set contains this class at a coverage above n / (n + 1).
         sample_weight : array-like of shape (n_samples,), default=None
             Number of population rows that each row represents, on the scale of the fit.
-            Required if the fit had `sample_weight`, or if a strategy of role population
-            cannot weigh new rows. In the second case, the argument replaces the weights
-            of this strategy.
+            Required if the fit had `sample_weight`, or if a strategy that computes
+            population weights cannot weigh new rows. If the strategy cannot, the
+            argument replaces its weights.
 
         Returns
         -------
@@ -375,12 +377,12 @@ class PredictSet:
         average over fits, for exchangeable rows and known weights. With the fold models
         of ``"cross"``, the coverage is at least 2 c - 1 for a requested coverage of c,
         and close to c in practice. With one refitted model, the coverage is
-        approximate. The time is O((n + m) log m) for m kept scores. At most 10,000
-        scores are kept, an equal number for each class (and fold model). If there are
-        more, scores are merged in such a way that sets can only become larger. After
-        `set_prevalence`, the same number of held-out rows of each class is used
-        instead. These rows are drawn evenly over their scores, in proportion to their
-        weight; sets may then also be a little smaller.
+        approximate. The time is O((n + m) log m) for n new rows and m kept scores. At
+        most 10,000 scores are kept, an equal number for each class (and fold model). If
+        there are more, scores are merged in such a way that sets can only become
+        larger. After `set_prevalence`, the same number of held-out rows of each class
+        is used instead. These rows are drawn evenly over their scores, in proportion to
+        their weight; sets may then also be a little smaller.
 
         References
         ----------
@@ -423,7 +425,7 @@ class PredictSet:
         return below < wanted(coverage, total, weights)
 
     def _mass_below(self, X, shift, by_class):
-        """Return the weight of rows that conform better, and of all rows, by class."""
+        """Return weights by class: of rows that conform better than X, and of all."""
         below, total = np.zeros((n_rows(X), shift.size)), np.zeros(shift.size)
         for part in self._conformal.parts:
             models = self.estimators_

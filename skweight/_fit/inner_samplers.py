@@ -62,8 +62,8 @@ def warn_of_lost_balance(request, estimator, share):
     """Warn if labels lose the balance that a sampler inside the estimator has made.
 
     The calibrator learns from held-out rows, so its probabilities are right. Labels by
-    decision="auto" follow the known emphasis only, and the emphasis of this sampler is
-    not known.
+    decision="auto" follow only the known class balance of the training, and the balance
+    that a sampler inside the estimator makes is not known.
     """
     if not isinstance(request.decision, EmphasisDecision):
         return

@@ -39,7 +39,7 @@ class Intervals(NamedTuple):
     new_weights : NewWeights
         How new rows get their weights.
     figures : dict
-        Report entries about these rows.
+        Report entries about the held-out rows.
     """
 
     scores: Scores
@@ -122,7 +122,10 @@ def _pairs(request, weighed, X, y):
 
 
 def _splitter(params, n_counted, groups):
-    """Return the default splitter, or a given number of folds; groups stay together."""
+    """Return the default splitter, or one with a given number of folds.
+
+    If there are groups, all rows of one group are in the same fold.
+    """
     cv, seed = params["cv"], params["random_state"]
     if cv is None and params["conformal"] == "split":
         kind = ShuffleSplit if groups is None else GroupShuffleSplit
@@ -135,7 +138,7 @@ def _splitter(params, n_counted, groups):
 
 
 def _fit_part(training, X, y, train, test):
-    """Return predictions of held-out rows, and the model with its deliveries."""
+    """Return predictions of held-out rows, the model, and how it got its weights."""
     model, deliveries = training.fit(_safe_indexing(X, train), _safe_indexing(y, train))
     predicted = np.asarray(model.predict(_safe_indexing(X, test)), dtype=np.float64)
     return predicted.reshape(test.size), (model, deliveries)
@@ -181,9 +184,9 @@ class PredictInterval:
             makes intervals wider.
         sample_weight : array-like of shape (n_samples,), default=None
             Number of population rows that each row represents, on the scale of the fit.
-            Required if the fit had `sample_weight`, or if a strategy of role population
-            cannot weigh new rows. In the second case, the argument replaces the weights
-            of this strategy.
+            Required if the fit had `sample_weight`, or if a strategy that computes
+            population weights cannot weigh new rows. If the strategy cannot, the
+            argument replaces its weights.
 
         Returns
         -------
@@ -206,8 +209,8 @@ class PredictInterval:
         -----
         With ``"split"``, the coverage is guaranteed on average over fits, for
         exchangeable rows and known weights. With the refitted model of ``"cross"``, the
-        coverage is approximate. The time is O(n log m) for m kept residuals, at most
-        10,000.
+        coverage is approximate. The time is O(n log m) for n new rows and m kept
+        residuals. At most 10,000 residuals are kept.
 
         References
         ----------

@@ -70,8 +70,8 @@ class LookingTraining(Training):
 
     `weigh` first learns the strategies that need no model. `look` then learns the other
     strategies, with the population weights from `weigh`. If the weights of a strategy
-    depend on the labels of single rows, `of` learns the strategy again for a part of
-    the rows, from models that were fitted on this part.
+    depend on the labels of single rows, the method `of` learns the strategy again for a
+    part of the rows, from models that were fitted on this part.
     """
 
     def __init__(self, estimator, *, weighting, **options):
@@ -155,7 +155,7 @@ class LookingTraining(Training):
         return part
 
     def _view_of(self, rows):
-        """Return the models fitted on these rows only, or all models if allowed."""
+        """Return the models fitted on the given rows only, or all models if allowed."""
         folds, population = self._fits.folds, self.by_role.population
         inside = np.zeros(folds.size, dtype=bool)
         inside[rows] = True
@@ -170,10 +170,10 @@ class LookingTraining(Training):
         return self._fits.inside(self._draw(inside))
 
     def _learn(self, strategies, view):
-        """Return fitted strategies and weights of all rows, from the models of a view.
+        """Return fitted strategies and weights of all rows, from models of some rows.
 
-        Rows outside the view, which is a part of the rows, get the mean weight of their
-        class.
+        `view` has the models, and the rows that they were fitted on. All other rows get
+        the mean weight of their class.
         """
         request, rows, n_samples = self._request, view.rows, self._fits.folds.size
         codes, population = request.codes, self.by_role.population
@@ -199,7 +199,7 @@ class LookingTraining(Training):
         return fitted, weights
 
     def _mean_one_of(self, by_row, rows):
-        """Return emphasis with mean one over some rows, and the mean before that."""
+        """Return training weights of mean one over some rows, and their old mean."""
         emphasis, population = multiply(self._known, by_row), self.by_role.population
         mass = None if population is None else population[rows]
         mean = float(np.average(emphasis[rows], weights=mass))
@@ -209,7 +209,10 @@ class LookingTraining(Training):
         return emphasis / mean, mean
 
     def _settle(self, emphasis):
-        """Return the emphasis that the learner gets, including that from the caller."""
+        """Return the emphasis for the learner, including emphasis from the caller.
+
+        Emphasis are training weights beyond the population weights.
+        """
         if self.resampler is None:
             emphasis = self._stabilize(emphasis, self.by_role.population)
         return multiply(self._request.weights.emphasis, emphasis)
@@ -234,10 +237,10 @@ class LookingTraining(Training):
 
 
 def look(request, training, X):
-    """Fit strategies that depend on a model, on one partition; return its splits.
+    """Fit strategies that depend on a model, on one partition; return the splits used.
 
     The partition comes from the splitter or the groups of the user. Otherwise folds are
-    made by the content of the rows. None means no splits.
+    made by the content of the rows. The result is None if there are no splits.
     """
     population = training.by_role.population
     counts = np.ones(n_rows(X), bool) if population is None else population > 0
@@ -300,7 +303,7 @@ def _partition(request, X, population, counts, draw):
 
 
 def _draw_folds(request, X, counts, inside):
-    """Return folds of a part of the rows; other rows get -1."""
+    """Return the fold of each row of a part; rows outside the part get -1."""
     cv, metadata = check_word(request.params["cv"]), request.arguments["splitter"]
     n_folds = DEFAULT_FOLDS
     if takes_groups(cv) and not isinstance(cv, str):
@@ -342,5 +345,5 @@ def _draw_folds(request, X, counts, inside):
 
 
 def _place_others(folds, inside):
-    """Return folds in which rows of the view with weight zero are in fold 0."""
+    """Return folds in which rows of the part with weight zero are in fold 0."""
     return np.where(inside & (folds < 0), 0, folds)

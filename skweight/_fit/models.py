@@ -30,7 +30,7 @@ from skweight.calibration import PriorCalibrator
 from skweight.delivery._arguments import offsets_of
 from skweight.delivery._balancing import inner_multiplier
 
-# The report appends this to the source of the held-out rows.
+# The report appends this text to the source of the held-out rows.
 AVERAGED = ", whose models are averaged"
 
 
@@ -92,7 +92,7 @@ class Passed(NamedTuple):
     held_out : HeldOut
         Outputs on the held-out rows.
     models : list of tuple
-        Pairs of a kept model and its deliveries.
+        Pairs of a kept model and its deliveries (records of how it got its weights).
     n_fits : int
         Number of fits.
     """
@@ -110,13 +110,13 @@ class Fitted(NamedTuple):
     models : list of estimator
         Models that predict.
     deliveries : list of Delivery
-        The deliveries of the first model.
+        The deliveries of the first model: records of how it got its weights.
     n_fits : int
         Number of fits of the estimator.
     held_out : HeldOut or None
         Outputs on held-out rows. None if outputs are not needed or not possible.
     multipliers : Multipliers or None
-        Multipliers of the classes; None for a regression.
+        Factors by which training changed the mass of each class; None for a regression.
     """
 
     models: list
@@ -131,8 +131,8 @@ def plan_models(request, weighed):
     calibrator, params = request.calibrator, request.params
     wanted = request.holds_out_rows
     if request.is_frozen:
-        # A frozen model also predicts its rows if there is only an inversion, because
-        # these predictions show whether the inversion is correct.
+        # A frozen model predicts its rows also if the calibrator is only a formula that
+        # undoes the class weights: the predictions show whether the formula is correct.
         way = "frozen" if wanted or calibrator is not None else "all"
         return Plan(way, None, False, calibrator)
     if not wanted:
@@ -311,10 +311,10 @@ def estimator_decides(request, plan):
 
 
 def multipliers_of(request, models, figures):
-    """Return the class multipliers, from the models if they know them.
+    """Return class multipliers (training / population mass), from models if known.
 
     The weights do not show whether a Pipeline resamples, or whether a learner balances
-    because of its own parameters. So the models are asked first.
+    because of its own parameters. So the fitted models are asked first.
     """
     classes = request.classes
     multiplier = np.array(figures["class_multiplier"])
@@ -423,7 +423,7 @@ def _fit_and_leave_out(request, weighed, plan):
 
 
 def check_out_of_bag(request):
-    """Raise if rows that a tree did not draw are no held-out rows."""
+    """Raise if rows that a tree did not draw cannot serve as held-out rows."""
     if request.arguments["splitter"].get("groups") is not None:
         raise ValueError(
             "cv='oob' cannot keep groups together: a tree that did not draw a row may "

@@ -79,9 +79,9 @@ def check_learns_in_chunks(wrapper):
 
 
 def calibrator_of_stream(wrapper):
-    """Return the calibrator of a stream: for "auto", the inversion of the weights.
+    """Return the calibrator of a stream; "auto" is the one that undoes class weights.
 
-    A learner without probabilities needs no inversion: it predicts labels only.
+    A learner without probabilities needs no calibrator: it predicts labels only.
     """
     calibrator = resolve_calibrator(wrapper.calibration)
     if not isinstance(calibrator, AutoCalibrator):
@@ -120,7 +120,7 @@ class PartialFit:
         X : array-like of shape (n_samples, n_features)
             Rows of the chunk.
         y : array-like of shape (n_samples,)
-            Their class labels.
+            Class labels of the rows.
         classes : array-like of shape (n_classes,), default=None
             All labels that can occur in the stream. Required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -1,4 +1,4 @@
-"""Find out whether row weights look like class weights, which have another role."""
+"""Find out whether population weights of rows look like class weights instead."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import numpy as np
 # the second number times the variation between classes. A class is rarer than another
 # if the ratio of their sizes is at most the third number.
 LEAST_FACTOR, NOISE, RARER = 1.05, 0.01, 0.8
-# With at least so many rows, weights depend on the label alone only on purpose.
+# With at least this many rows, weights that depend on the label alone do so on purpose.
 FEWEST_ROWS = 30
 
 
@@ -23,7 +23,7 @@ class RaisedClass(NamedTuple):
 
 
 def find_raised_class(sample_weight, codes, classes):
-    """Return a rarer class with larger weights, as by class weights, or None."""
+    """Return a rarer class with larger weights, as class weights give it, or None."""
     counted = sample_weight > 0
     codes, log_weight = codes[counted], np.log(sample_weight[counted])
     n_rows = np.bincount(codes, minlength=classes.size)

@@ -14,14 +14,14 @@ class SetPrevalence:
     def set_prevalence(self, prevalence):
         r"""Predict for a population in which classes are more or less frequent.
 
-        Use it at deployment, if class frequencies are known to differ from the training
-        rows, but the rows within each class do not. No rows are needed, and nothing is
-        fitted. With :math:`\pi` the frequencies in training and :math:`\pi'` the
-        frequencies passed, probabilities become
+        Use this method at deployment, if class frequencies are known to differ from the
+        training rows, but the rows within each class do not. No rows are needed, and
+        nothing is fitted. With :math:`\pi` the frequencies in training and :math:`\pi'`
+        the frequencies passed, probabilities become
 
         .. math:: p'(k \mid x) \propto p(k \mid x) \, \pi'_k / \pi_k ,
 
-        Labels follow from these probabilities by the same decision as before.
+        Labels follow from the new probabilities by the same decision as before.
 
         Parameters
         ----------

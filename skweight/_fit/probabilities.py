@@ -76,7 +76,8 @@ class ProbabilityMap:
         ends = self._mean(self._interval_of_outputs, models, X, offsets)
         if self.shift is None:
             return ends
-        # With two classes, the end for one class determines the end for the other.
+        # With two classes, the interval of one class determines that of the other
+        # class.
         (none, low), (some, high) = (
             self._shifted(np.column_stack([1 - end[:, 1], end[:, 1]])).T for end in ends
         )
@@ -105,8 +106,8 @@ def prevalence_shift(prevalence, classes, population_share):
     """Return a calibrator that adapts probabilities to other class frequencies.
 
     The calibrator inverts class weights. Relative to the new frequencies, a class has
-    ``population_share / prevalence`` times its correct mass, and this factor is
-    inverted. The frequencies by class are returned, too.
+    ``population_share / prevalence`` times its correct mass, and the calibrator divides
+    by this factor. The frequencies by class are returned, too.
     """
     target = complete_prevalence(prevalence, classes, population_share)
     shift = PriorCalibrator().fit(
@@ -118,7 +119,8 @@ def prevalence_shift(prevalence, classes, population_share):
 def complete_prevalence(prevalence, classes, population_share):
     """Return class frequencies in the order of the classes, with sum one.
 
-    Classes without a key share the rest in proportion to their population shares.
+    Classes that the given dict leaves out share the rest of the sum, in proportion to
+    their population shares.
     """
     if hasattr(prevalence, "target_prior_"):
         prevalence._warn_of_error()
@@ -139,8 +141,8 @@ def complete_prevalence(prevalence, classes, population_share):
         )
     target = np.zeros(classes.size)
     for label, value in prevalence.items():
-        # An estimate may be zero, if a class has disappeared. Its probability then
-        # becomes almost zero, but never exactly zero.
+        # An estimated class frequency may be zero, if a class has disappeared. Its
+        # probability then becomes almost zero, but never exactly zero.
         check_number(value, name=f"prevalence[{label!r}]", low=0, high=1)
         target[position[plain(label)]] = max(value, _NO_CLIP)
     named = np.isin(np.arange(classes.size), [position[plain(k)] for k in prevalence])

@@ -155,8 +155,8 @@ def keep(
         _offsets=sorted(offsets_of(request.arguments["estimator"], [], 0)),
         _decides_by_rows=decided.looks_at_rows,
         _inner_multiplier=fitted.multipliers.inner,
-        # Sum of `sample_weight` before any division; `partial_fit` continues from this
-        # sum.
+        # Sum of `sample_weight` as passed, before weights are divided by their mean;
+        # `partial_fit` continues from this sum.
         _mass=_total(len(request.y), population),
         _stream=stream,
         _conformal=conformal,

@@ -1,7 +1,7 @@
 """Weights for rows that arrive in chunks.
 
-A strategy normally learns from all rows at once. Here it uses decaying sums: class
-masses, and the mean of the raw weights. The sums already include the chunk whose
+A strategy normally learns from all rows at once. In a stream it uses decaying sums:
+class masses, and the mean of the raw weights. The sums already include the chunk whose
 weights are computed from them. So a stream of one chunk has the same weights as a fit.
 """
 
@@ -25,7 +25,7 @@ from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class Fade:
-    """Decay factors at the end of a chunk, for each of its rows and earlier rows."""
+    """Decay factors at the end of a chunk, for each row of it and for earlier rows."""
 
     def __init__(self, codes, n_classes, half_life):
         self.before, self.within, self.codes = 1.0, None, codes
@@ -37,7 +37,7 @@ class Fade:
             self.of_ones = np.bincount(codes, self.within, n_classes)
 
     def by_class(self, sums, values):
-        """Return sums per class after adding a chunk; weights of None are ones."""
+        """Return sums per class after adding a chunk; weights None stands for ones."""
         if values is None:
             return self.before * sums + self.of_ones
         values = multiply(values, self.within)
@@ -59,7 +59,7 @@ class _Factor:
         return twin
 
     def weigh(self, X, y, classes, known, unit, fade):
-        """Return the weights of a chunk, from sums that include it."""
+        """Return the weights of a chunk, from sums that include the chunk."""
         strategy = self.weighting
         self.masses = fade.by_class(self.masses, known)
         masses = self.masses / unit
@@ -153,10 +153,13 @@ class Stream:
         return None if population is None else population / unit, emphasis
 
     def _warmed_up(self, population, emphasis, fade):
-        """Return the emphasis at the present point of the warm-up.
+        """Return the emphasis (training weights), reduced early in the stream.
 
-        The mean is one, as for the full emphasis. Small deviations come from earlier
-        rows: their weights were computed when fewer rows of their class were known.
+        During the warm-up of a stream, emphasis grows to its full size.
+
+        The returned weights have mean one, as the full emphasis has. Small deviations
+        come from earlier rows: their weights were computed when fewer rows of their
+        class were known.
         """
         if self.streaming.warmup is None or emphasis is None:
             return emphasis
@@ -193,8 +196,8 @@ class Stream:
             drawn = 1.0
         if weights is None or not drawn:
             return None, weights
-        # Systematic sampling: row i is drawn floor(w_i ** s) times or once more; the
-        # average is w_i ** s.
+        # Systematic sampling: a row of weight w is drawn floor(w ** s) times or once
+        # more, where s is `drawn`; the average is w ** s.
         ends = np.floor(np.cumsum(weights**drawn) + self.rng.uniform())
         if ends[-1] == 0 and not self.n_learned:
             ends[np.argmax(weights) :] = 1  # a model without any row cannot predict
@@ -249,7 +252,8 @@ class Stream:
     def resume(self, report, weighting, mass, inner_multiplier):
         """Continue a fit, from its report, its strategy and its sum of weights.
 
-        The report includes factors that the estimator applies itself; the sums do not.
+        The report includes class factors that the estimator applies itself; the sums of
+        the stream do not.
         """
         self.deliveries = report.deliveries
         self.n_rows, self.n_left_out = report.n_rows, report.n_left_out
@@ -271,8 +275,8 @@ class Stream:
         for position, factor in enumerate(self.factors):
             before = factor.weighting.role == "population"
             factor.masses = self.counted if before else self.population
-            # If a strategy was not in the fit, only the numbers of rows are known for
-            # it.
+            # For a strategy that was not in the fit, only the numbers of rows are
+            # known.
             of_fit = fitted[position] if position < len(fitted) else None
             is_same = type(of_fit) is type(factor.weighting)
             factor.raw = (of_fit.scale_ if is_same else 1.0) * factor.masses

@@ -1,9 +1,10 @@
 """Fit an estimator with weights: the steps from rows and weights to a fitted model.
 
-The steps are: compute the weights of each role, stabilize them, resample, set the mean
-weight to one, and fit with the weights. One object applies them to the whole training
-set and to the training rows of every fold. A fold model thus differs from the final
-model only by its rows. Only the strategy and the resampler may need class labels.
+The steps are: compute population weights and emphasis (training weights beyond the
+population weights), stabilize them, resample, set the mean weight to one, and fit with
+the weights. One object applies them to the whole training set and to the training rows
+of every fold. A fold model thus differs from the final model only by its rows. Only the
+strategy and the resampler may need class labels.
 """
 
 from typing import NamedTuple
@@ -63,9 +64,9 @@ class Training:
     """How an estimator is fitted with weights, on all rows or on the rows of a fold.
 
     With a resampler, row weights are learned before resampling, and are resampled with
-    the rows. Emphasis that depends on the class alone is learned after resampling, on
-    the rows that the estimator will see. Emphasis is stabilized after all of its
-    factors are known.
+    the rows. Emphasis (training weights beyond the population weights) that depends on
+    the class alone is learned after resampling, on the rows that the estimator will
+    see. Emphasis is stabilized after all weights in its product are known.
 
     Parameters
     ----------
@@ -87,9 +88,10 @@ class Training:
     weighting_ : weighting or None
         The fitted strategy, available after `weigh`; with a resampler, after `prepare`.
     raw : RoleWeights
-        Weights as in `by_role`, but before the stabilizer.
+        Population weights and emphasis as in `by_role`, but before the stabilizer.
     by_role : RoleWeights
-        Weights of the original rows, separated by role; None means ones.
+        Weights of the original rows, separated into population weights and emphasis
+        (training weights beyond them); None means ones.
     fit_params : dict
         Further arguments of the estimator's `fit`.
     n_fits : int
@@ -129,10 +131,11 @@ class Training:
         self._prepared = None
 
     def weigh(self, X, y, passed, metadata):
-        """Learn the weights of the rows, separated by role, and stabilize them.
+        """Learn population weights and emphasis of the rows, and stabilize both.
 
         X still has the columns that only the strategy may see. `given` are the weights
-        of the caller, by role.
+        of the caller, separated into population weights and emphasis (training weights
+        beyond them).
         """
         sample_weight = self._check_sample_weight(passed.population, X)
         learned = RoleWeights(None, None)
@@ -212,10 +215,10 @@ class Training:
 
     @staticmethod
     def _weigh_as_drawn(rows):
-        """Return rows whose emphasis is corrected for the rounding of the subsample.
+        """Return rows with class weights corrected for the rounding of the subsample.
 
-        The number of drawn rows of a class is rounded. The inversion of class weights
-        needs the class masses of the rounded numbers.
+        The number of drawn rows of a class is rounded. To undo class weights exactly,
+        the class masses of the rounded numbers are needed.
         """
         codes = encode_labels(np.asarray(rows.y))[1]
         factor = whole_rows(rows.weights, codes)
@@ -258,7 +261,7 @@ class Training:
         return model, [Delivery(name_of(model), LEARNER, "subsample")], drawn
 
     def _weigh_classes(self, X, y, population, emphasis):
-        """Return emphasis times class weights, with mean one over the population."""
+        """Return training weights times class weights, with a weighted mean of one."""
         by_class = clone(self.by_class)
         emphasis = multiply(emphasis, by_class.fit_weigh(X, y, population))
         mean = float(np.average(emphasis, weights=population))
@@ -280,12 +283,12 @@ class Training:
         sample_weight = check_weights(sample_weight, n_rows(X))
         if not self.normalize:
             return in_range(sample_weight)  # so that sums are finite
-        # Divide first: the sum of weights near the largest float overflows.
+        # Divide before adding: the sum of weights near the largest float overflows.
         sample_weight = sample_weight / sample_weight.max()
         return without_rounding_noise(self._mean_one(sample_weight, sample_weight))
 
     def _stabilize_once(self):
-        """Clone the strategy without its default stabilizer; warn if it has its own."""
+        """Clone the strategy without a default stabilizer; warn if the user set one."""
         self.weighting_ = None if self.by_row is None else clone(self.by_row)
         if self.stabilizer is None:
             return

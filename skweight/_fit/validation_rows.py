@@ -1,8 +1,8 @@
 """Validation rows for early stopping: cut from the training rows, or passed.
 
-These rows represent the population: they have population weights and no emphasis. They
-are not resampled, and no model is trained on them. In a Pipeline, the fitted
-transformers are applied to these rows.
+Validation rows represent the population: they have population weights, without class
+weights or other weights for training. They are not resampled, and no model is trained
+on them. In a Pipeline, the fitted transformers are applied to validation rows.
 """
 
 from contextlib import contextmanager
@@ -55,7 +55,7 @@ class ValidationRows:
     y_train: object = None
 
     def of(self, rows):
-        """Return the validation rows for fits on some training rows: always all."""
+        """Return the validation rows, all of them for any part of the training rows."""
         return self
 
     def apart(self, rows, random_state):
@@ -63,20 +63,21 @@ class ValidationRows:
         return rows, self
 
     def encoded(self, labels):
-        """Return the rows with label positions instead of the labels."""
+        """Return the validation rows with label positions instead of the labels."""
         return replace(self, y=positions_of(self.y, labels, owner="validation"))
 
     def inside(self, estimator):
-        """Return these rows, with the steps of this estimator that precede the learner.
+        """Return the validation rows, with the steps that precede a learner.
 
-        This is called just before the estimator is fitted. Its fit then fits the steps,
-        so that they can transform these rows.
+        This method is called just before the estimator is fitted. The fit of the
+        estimator then fits the steps, and the fitted steps can transform the validation
+        rows.
         """
         return replace(self, pipelines=pipelines_of(estimator)[0])
 
     @contextmanager
     def given_to(self, learner, arguments, X, y):
-        """Make the learner monitor these rows; yield the arguments of fit that do this.
+        """Make the learner monitor the validation rows; yield arguments of its fit.
 
         The required parameters are set only within this block.
         """
@@ -117,7 +118,7 @@ class Cut:
     groups: np.ndarray | None
 
     def of(self, rows):
-        """Return the cut for fits on some of the training rows."""
+        """Return the cut of validation rows for fits on a part of the training rows."""
         if self.groups is None:
             return self
         return replace(self, groups=self.groups[rows])

@@ -55,7 +55,7 @@ class Family:
         return is_classifier(learner) and self.chosen_watch(params, arguments) is None
 
     def settings(self, learner, rows, arguments, refined):
-        """Return parameters and fit arguments that pass the validation rows.
+        """Return parameters and fit arguments that pass validation rows to a learner.
 
         `refined` is the metric to monitor, or None.
         """
@@ -74,7 +74,7 @@ class Family:
         raise NotImplementedError
 
     def quiet(self):
-        """Return a context without messages of the library about our metric."""
+        """Return a context in which the learner prints nothing about our metric."""
         return nullcontext()
 
 
@@ -288,8 +288,8 @@ class Skorch(Family):
 class Keras(Family):
     """``validation_data``, encoded as scikeras encodes the training rows.
 
-    Keras metrics are means over batches, but the refined loss is not. So the fit
-    monitors ``val_loss`` with population weights.
+    Keras metrics are means over batches, but the refined loss (log loss after
+    recalibration) is not. So the fit monitors ``val_loss`` with population weights.
     """
 
     patience = "callbacks=[keras.callbacks.EarlyStopping(patience=20)]"
@@ -330,8 +330,8 @@ _BY_PACKAGE = {
 _HIST = HistGradientBoosting()
 # Classes are compared by name, because importing scikit-learn's ensembles takes time.
 _HISTS = {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"}
-# Learners that hold out rows themselves and accept no validation rows. For each, the
-# parameter that turns this on, and the value that turns it off.
+# Learners that hold out rows themselves and accept no validation rows. For each
+# learner, the parameter that turns holding out on, and the value that turns it off.
 _BY_THEMSELVES = {
     "BaseGradientBoosting": ("n_iter_no_change", None),
     "BaseMultilayerPerceptron": ("early_stopping", False),
@@ -354,7 +354,7 @@ def family_of(learner):
 
 
 def own_rows_off(learner, n_rows):
-    """Return the setting that stops a learner from holding out rows, or None.
+    """Return the setting by which a learner holds out no validation rows, or None.
 
     Rows that are held out for other purposes are ignored. `n_rows` is the number of
     rows of the fit.
@@ -419,7 +419,7 @@ def _names(value):
 
 
 def _of_name(callbacks, name):
-    """Return the callbacks of a class with this name, in any container."""
+    """Return the callbacks whose class has the given name, in any container."""
     if callbacks is None or isinstance(callbacks, str):
         return []
     if isinstance(callbacks, dict):

@@ -1,4 +1,4 @@
-"""The second step of a fit: compute the weights of all rows, by role."""
+"""The second step of a fit: compute population and training weights of all rows."""
 
 from typing import NamedTuple
 
@@ -45,12 +45,12 @@ class Weighed(NamedTuple):
     raw : RoleWeights or None
         Weights before the stabilizer; None after the checks have used them.
     is_weighted : bool
-        Whether the learner gets weights that contain emphasis.
+        Whether the learner gets weights that differ from the population weights.
     figures : dict
         Report arguments that follow from the weights: numbers of rows, shares in [0,
         1], effective rows.
     splits : Splits or None
-        Pairs of training and held-out rows, if the weights depend on these pairs.
+        Pairs of training and held-out rows, if the weights depend on the pairs.
     choice : Choice or None
         How the emphasis was chosen, and the fits made for this choice. None if nothing
         was chosen.
@@ -132,7 +132,7 @@ def _figures(request, training, X):
     of_all, trained = {}, None
     if prepared.kept is not None:
         # Validation rows were cut. The numbers of rows of each class describe all rows;
-        # other statistics describe the rows that are left for training.
+        # all other statistics describe the rows that are left for training.
         figures = weight_figures(codes, n_classes, population, population)
         of_all = {name: figures[name] for name in _OF_ALL_ROWS}
         codes = codes[prepared.kept]

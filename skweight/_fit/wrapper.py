@@ -35,7 +35,7 @@ class LearnedInFit:
     """
 
     def __get__(self, instance, owner):
-        """Make the report of a chunk; raise an error if there was no fit."""
+        """Make the report of the last chunk; raise an error if there was no fit."""
         if instance is None:
             return self
         learned = vars(instance)
@@ -240,8 +240,8 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
 def check_fitted(wrapper, attribute):
     """Raise unless a wrapper is fitted.
 
-    The check of scikit-learn first collects the tags of all wrapped objects. This takes
-    longer than all other work of the wrapper to predict one row.
+    The check of scikit-learn first collects the tags of all wrapped objects. Collecting
+    the tags takes longer than all other work of the wrapper to predict one row.
     """
     if attribute not in vars(wrapper):
         check_is_fitted(wrapper, attribute)
@@ -250,9 +250,9 @@ def check_fitted(wrapper, attribute):
 def set_learned(wrapper, model, weighed, hidden, **learned):
     """Set all attributes that a fit has learned, together at the end of the fit.
 
-    Until then, the attributes of the previous fit stay, so a failed fit changes
-    nothing. Meanwhile the models of both fits are in memory. Attributes of the fitted
-    `model` about its features are copied.
+    Until the end of the fit, the attributes of the previous fit stay, so a failed fit
+    changes nothing. Meanwhile the models of both fits are in memory. Attributes of the
+    fitted `model` about its features are copied.
     """
     of_features = ("n_features_in_", "feature_names_in_")
     learned |= {

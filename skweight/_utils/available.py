@@ -30,7 +30,7 @@ class _Available:
 def available_if(check):
     """Make a method available if ``check(self)`` raises no AttributeError.
 
-    This is like scikit-learn's function of the same name. But the user sees the error
-    of the check, which says what to do; scikit-learn raises a general error instead.
+    The function ``available_if`` of scikit-learn raises a general error. With the
+    function here, the user sees the error of the check, which says what to do.
     """
     return lambda method: _Available(method, check)

@@ -34,8 +34,8 @@ def metadata(name):
 
     Use this function for data that are not in X:
     ``GroupBalancedWeighting(metadata("segment"))`` is fitted with ``fit(X, y,
-    segment=array)``. Strategies, decisions and costs accept it instead of the name of a
-    column. With metadata routing, no request is needed.
+    segment=array)``. Strategies, decisions and costs accept the returned object instead
+    of the name of a column. With metadata routing, no request is needed.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def metadata(name):
 
 
 def columns_of(source):
-    """Return the columns of X that a source, or a list of sources, reads."""
+    """Return the columns of X that one data source, or each of a list, reads."""
     if isinstance(source, list | tuple):
         return [column for part in source for column in columns_of(part)]
     if isinstance(source, str | int | np.integer) and not isinstance(source, bool):
@@ -85,14 +85,14 @@ def columns_of(source):
 
 
 def metadata_names_of(source):
-    """Return the names of the metadata that a source, or a list of sources, reads."""
+    """Return the names of metadata that one data source, or each of a list, reads."""
     if isinstance(source, list | tuple):
         return [name for part in source for name in metadata_names_of(part)]
     return [source.name] if isinstance(source, RowMetadata) else []
 
 
 def row_values(source, X, metadata, *, owner):
-    """Return the values of a source, one for each row of X.
+    """Return the values of a data source, one for each row of X.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def take_column(X, column, *, owner):
     X : array-like of shape (n_samples, n_features)
         Table of rows.
     column : str or int
-        Name, or position.
+        Name or position of the column.
     owner : str
         The caller's name, for the message.
 
@@ -281,8 +281,8 @@ def with_rows(X):
 def take_rows(X, rows):
     """Return the rows of a table or an array at some positions.
 
-    To find out what kind of table it has, scikit-learn takes longer than to index an
-    array of few rows.
+    scikit-learn takes longer to find out the kind of a table than to index an array of
+    few rows.
     """
     return X[rows, ...] if type(X) is np.ndarray else _safe_indexing(X, rows)
 
@@ -365,7 +365,7 @@ def append_column(X, values, name):
     X : array-like of shape (n_samples, n_features)
         Table of rows. It is never changed.
     values : ndarray of shape (n_samples,)
-        The column.
+        Values of the new column.
     name : str
         Name of the new column, if columns have names.
 
@@ -403,7 +403,8 @@ def group_index(source, X, metadata, *, owner, counts=None):
     Parameters
     ----------
     source : str, int, callable, RowMetadata or list of these
-        The source of the groups. A list means the combinations of its sources.
+        Where the groups come from. Several sources in a list give one group for each
+        combination of their values.
     X : array-like of shape (n_samples, n_features)
         Rows.
     metadata : dict
@@ -411,7 +412,7 @@ def group_index(source, X, metadata, *, owner, counts=None):
     owner : str
         The caller's name, for the message.
     counts : ndarray of shape (n_samples,), default=None
-        Rows with positive weight; other rows may have no group.
+        Whether each row has positive weight; rows of weight zero may have no group.
 
     Returns
     -------

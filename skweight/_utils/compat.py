@@ -1,4 +1,4 @@
-"""Uses of private names of scikit-learn. No other file uses such names."""
+"""Uses of private names of scikit-learn, which no other file of this package uses."""
 
 import os
 import re
@@ -23,8 +23,8 @@ _VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 def weights_need_support(name):
     """Return whether an ensemble passes its sample_weight to the estimators inside it.
 
-    If True, the inner estimators must support `sample_weight`. From scikit-learn 1.8
-    on, a bagging ensemble instead draws its rows by weight.
+    If the result is True, the inner estimators must support `sample_weight`. From
+    scikit-learn 1.8 on, a bagging ensemble instead draws its rows by weight.
     """
     return name == "AdaBoostClassifier" or (
         name == "BaggingClassifier" and _VERSION < (1, 8)
@@ -56,7 +56,7 @@ def has_callbacks(estimator):
 
 
 class NoCallbacks:
-    """Replaces the callback context in scikit-learn versions without callbacks."""
+    """Stands for the callback context in scikit-learn versions without callbacks."""
 
     def subcontext(self, **_):
         """Return the context of a part of the task."""
@@ -116,7 +116,7 @@ def asks_to_print():
 
 
 class ShownByParts:
-    """An estimator whose diagram shows its parts side by side, by their roles.
+    """An estimator whose diagram shows its parts side by side, each with its name.
 
     scikit-learn draws any nested estimator that is passed as an object. A part that is
     given by name, such as ``calibration="sigmoid"``, must be returned by a method with
@@ -185,11 +185,11 @@ def routing_of(estimator):
 def own_requests(estimator, method="fit"):
     """Return what an estimator requests for itself: True, False, an alias or None.
 
-    Some composites both use a metadata and pass it on, as ``CalibratedClassifierCV``
-    does with ``sample_weight``. The request of the composite itself is in a private
-    attribute of the router; the public `consumes` includes the children. To read the
-    default requests of a class takes a tenth of the time of a small fit, so they are
-    cached.
+    Some composites both use a metadata argument and pass it on, as
+    ``CalibratedClassifierCV`` does with ``sample_weight``. The request of the composite
+    itself is in a private attribute of the router; the public `consumes` includes the
+    children. To read the default requests of a class takes a tenth of the time of a
+    small fit, so the requests are cached.
     """
     cls = type(estimator)
     getter = getattr(cls, "get_metadata_routing", None)
@@ -217,7 +217,7 @@ _KNOWN_REQUESTS = WeakKeyDictionary()
 
 
 def own_request(estimator, name, method="fit"):
-    """Return what an estimator requests for itself, for one metadata."""
+    """Return what an estimator requests for itself, for one metadata argument."""
     return own_requests(estimator, method).get(name)
 
 
@@ -328,9 +328,9 @@ def run_with_callbacks(steps, take, callbacks, *, n_steps, name):
 
 # -- bins of weighted rows ---------------------------------------------------------
 
-# Releases of scikit-learn that sort every column once per bin if rows have weights.
-# This was fixed in scikit-learn #34248; `tests/test_binning.py` fails if this list is
-# out of date.
+# Releases of scikit-learn that sort every column once per bin if rows have weights. The
+# repeated sort was removed in scikit-learn #34248; `tests/test_binning.py` fails if
+# this list is out of date.
 SLOW_BINNING = ("1.9.0", "1.9.1")
 
 _BINNING = "sklearn.ensemble._hist_gradient_boosting.binning"
@@ -344,9 +344,10 @@ def quick_binning():
     """Let histogram gradient boosting bin weighted rows in one sort per column.
 
     The bins are the same, bit for bit, and so is the model. The change applies only to
-    fits of this thread inside this block. All other fits use scikit-learn's own code.
-    There is no change in releases that do not need it, or if the boosting was never
-    imported. ``SKWEIGHT_QUICK_BINNING=0`` in the environment turns the change off.
+    fits of the calling thread inside the ``with`` block. All other fits use
+    scikit-learn's own code. There is no change in releases that do not need it, or if
+    the boosting was never imported. ``SKWEIGHT_QUICK_BINNING=0`` in the environment
+    turns the change off.
     """
     needed = sklearn.__version__ in SLOW_BINNING and _BINNING in sys.modules
     if not needed or os.environ.get("SKWEIGHT_QUICK_BINNING") == "0":
@@ -363,7 +364,10 @@ def quick_binning():
 
 
 def _count_binning_fits(change):
-    """Install the change with the first fit of any thread; remove it with the last."""
+    """Install the faster binning with the first fit of any thread; undo it at the end.
+
+    The end is when the last of the fits of all threads has finished.
+    """
     mapper, state = sys.modules[_BINNING]._BinMapper, _binning_everywhere
     with _binning_lock:
         if state["fits"] == 0:

@@ -22,13 +22,14 @@ class Concentration(NamedTuple):
     Attributes
     ----------
     code : int or None
-        Position of the class of these rows; None if all rows are meant.
+        Position of the class that the rows of the set belong to; None if the set has
+        the rows of all classes.
     rows : int
         Rows of positive weight.
     effective : float
-        Kish's effective number of these rows.
+        Kish's effective number of the rows of the set.
     largest : float
-        Share of the largest weight in the total weight of these rows.
+        Share of the largest weight in the total weight of the set.
     """
 
     code: int | None
@@ -40,7 +41,7 @@ class Concentration(NamedTuple):
 def find_concentration(weights, codes=None):
     """Return the worst concentration of weights in a class or in all rows, or None.
 
-    Factors that are constant within a class do not change the result.
+    Multiplying all weights of a class by one number does not change the result.
 
     Parameters
     ----------
@@ -79,8 +80,8 @@ def _one_row(relative, codes, rows):
     """Return the concentration in the row with the largest weight, or None.
 
     If all rows of a small class have large weights, one of them may have more than half
-    of the total weight. This is not reported. So the row is also compared with the
-    lower median of its class.
+    of the total weight. A small class of this kind is not reported. So the row is also
+    compared with the lower median of the weights of its class.
     """
     top = int(np.argmax(relative))
     total = relative.sum()

@@ -29,7 +29,8 @@ class Scores(NamedTuple):
         """Return the distribution of scores, with a maximum number of knots.
 
         If there are more scores, each group of neighbouring scores is replaced by its
-        largest score. This can make sets larger, but never smaller.
+        largest score. A larger score can make prediction sets larger, but never
+        smaller.
         """
         order = np.argsort(scores, kind="stable")
         values = np.asarray(scores, dtype=np.float64)[order]

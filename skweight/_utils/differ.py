@@ -26,7 +26,7 @@ def differ(before, now):
     if hasattr(before, "get_params") and not isinstance(before, type):
         before, now = params_of(before), params_of(now)
     if isinstance(before, dict):
-        # Most entries are the same object, which costs no call.
+        # Most entries are the same object before and after, and ``is`` costs no call.
         return before.keys() != now.keys() or any(
             value is not now[key] and differ(value, now[key])
             for key, value in before.items()

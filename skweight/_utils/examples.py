@@ -1,14 +1,14 @@
-"""Parts of the examples of a class, on which the common tests run.
+"""Building blocks of the instances of public classes on which the shared tests run.
 
-Every public class defines its examples in ``_instances(labels)``. A new class is
-therefore tested without an entry in a list.
+Every public class creates instances for the shared tests in ``_instances(labels)``. A
+new class is therefore tested without an entry in a list.
 """
 
 import numpy as np
 
 
 def example_target():
-    """Return target rows that overlap with the rows of the common tests."""
+    """Return target rows that overlap with the rows of the shared tests."""
     return np.random.RandomState(4).uniform(0.7, 1.7, size=(30, 3))
 
 
@@ -41,7 +41,7 @@ def exact_classifier():
 
 
 def dearer_costs(labels, last):
-    """Return costs of mistakes, higher for later labels, with `last` for the last."""
+    """Return costs of mistakes that rise from label to label; the last is `last`."""
     return {
         true: {
             decided: last if true == labels[-1] else 1.0 + position

@@ -131,8 +131,9 @@ def boosts_trees(estimator):
 def counts_votes(estimator):
     """Return whether the probabilities of a model are shares of votes.
 
-    Such models do not minimise a proper loss, so the closed-form inversion of weights
-    is not correct for them. A share of zero means "no vote", not "impossible".
+    Models of votes do not minimise a proper loss, so a formula that undoes the effect
+    of the weights on probabilities is not correct for them. A share of zero means "no
+    vote", not "impossible".
     """
     return _is_any(learner_of(estimator), _VOTERS)
 

@@ -7,7 +7,8 @@ from importlib import import_module
 def import_on_use(package, homes):
     """Return `__getattr__` and `__dir__` for a package that imports files on use.
 
-    Then an import of one name does not load all files of the package.
+    With these two functions, an import of one name does not load all files of the
+    package.
 
     Parameters
     ----------

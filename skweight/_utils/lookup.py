@@ -1,7 +1,7 @@
 """Arguments of methods and parameters of classes, read once and cached.
 
 The standard library and scikit-learn read a signature again in every call. With few
-rows, this took longer than the rest of a fit.
+rows, reading signatures took longer than the rest of a fit.
 """
 
 from inspect import signature
@@ -26,7 +26,7 @@ def arguments_of(method):
 
 
 def fit_takes(estimator, name):
-    """Return whether the fit of an estimator has an argument of this name."""
+    """Return whether the fit of an estimator has an argument of the given name."""
     return hasattr(estimator, "fit") and name in arguments_of(estimator.fit)
 
 

@@ -10,8 +10,9 @@ def lure_weights(probability, pool_size, *, order=None):
 
     Active learning labels the most informative rows, so a mean over these rows differs
     from the mean of the pool. With the weights of this function, the mean is unbiased.
-    The proposal may depend on anything, including earlier labels. Pass the weights as
-    ``sample_weight`` with ``normalize=False``, or average losses with them.
+    The proposal (the probabilities of drawing each row) may depend on anything,
+    including earlier labels. Pass the weights as ``sample_weight`` with
+    ``normalize=False``, or average losses with them.
 
     .. math::
 
@@ -20,10 +21,10 @@ def lure_weights(probability, pool_size, *, order=None):
 
     **Do not divide the weights by their mean.** The mean is one in expectation, but not
     in each sample. Dividing by the mean multiplies every estimate by a random number
-    that depends on the drawn rows: :math:`E[\sum v \ell / \sum v]` is not :math:`E[\sum
-    v \ell] / M`. So this is a function and not a strategy, because weights of a
-    strategy have mean one. To average losses, divide by the number of rows, never by
-    the sum of weights.
+    that depends on the drawn rows. With weights v and losses :math:`\ell`,
+    :math:`E[\sum v \ell / \sum v]` is not :math:`E[\sum v \ell] / M`. So this is a
+    function and not a strategy, because weights of a strategy have mean one. To average
+    losses, divide by the number of rows, never by the sum of weights.
 
     Parameters
     ----------

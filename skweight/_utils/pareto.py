@@ -20,7 +20,7 @@ _MIN_TAIL = 5
 # no bad verdict (benchmarks/degenerate_weights.py).
 _HARMLESS, _QUANTILE = 0.3, 1.75
 
-# Weights with a smaller relative difference count as equal. Weights per class or cell
+# Weights with a smaller relative difference count as equal. Weights per class or group
 # that were computed in two ways differ in the last digits.
 _SAME = 1e-12
 
@@ -46,7 +46,7 @@ def pareto_smooth(weights, *, log=False, ties="average"):
         Non-negative raw weights in any unit, before any clipping.
     log : bool, default=False
         Whether ``weights`` are natural logarithms of weights. Log likelihoods of the
-        source are not weights; their sign must be changed first. The result is on the
+        rows are not log weights; their sign must be changed first. The result is on the
         same scale.
     ties : {"average", "order"}, default="average"
         Values for rows of equal weight. ``"average"``: the mean of the quantiles of
@@ -108,10 +108,10 @@ def pareto_smooth(weights, *, log=False, ties="average"):
 def pareto_khat(weights, *, log=False):
     """Return the shape of the weights' tail: how many moments exist.
 
-    Below 0.5, the variance of a weighted mean is finite. From 1 on, not even the mean
-    exists, and the estimate depends on its largest weight. The shape describes the tail
-    of the present rows; it cannot detect a missing sub-population. Pass raw weights,
-    because clipping hides the tail.
+    For a shape below 0.5, the variance of a weighted mean is finite. From a shape of 1
+    on, not even the mean exists, and the estimate depends on its largest weight. The
+    shape describes the tail of the present rows; it cannot detect a missing
+    sub-population. Pass raw weights, because clipping hides the tail.
 
     Parameters
     ----------
@@ -370,7 +370,7 @@ class _Tail:
     """The upper tail of a weight vector, and the Pareto distribution fitted to it."""
 
     rows: np.ndarray  # positions of the rows of the tail, by ascending weight
-    values: np.ndarray  # their weights relative to the largest one, ascending
+    values: np.ndarray  # weights of the tail relative to the largest one, ascending
     cutoff: float  # the largest weight below the tail, relative to the largest one
     n_distinct: int
     khat: float = np.nan

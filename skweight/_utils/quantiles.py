@@ -1,17 +1,17 @@
 """Compute weighted quantiles and bins of equal mass without sorting all rows.
 
 The bits of a floating-point number, read as an integer, have the order of the numbers.
-Their leading bits divide the rows into cells of rising values. The mass of the cells
-shows which cells hold a quantile. Only the rows of these cells are sorted. A sort of
-all rows would give the same result.
+The leading bits of the numbers divide the rows into bins of rising values. The mass of
+the bins shows which bins hold a quantile. Only the rows of these bins are sorted. A
+sort of all rows would give the same result.
 """
 
 import numpy as np
 
 from skweight._utils.ties import Ties
 
-# With fewer rows than the first number, there is one cell. The second number is the
-# largest number of cells.
+# With fewer rows than the first number, there is one bin. The second number is the
+# largest number of bins.
 _FEW_ROWS = 1 << 12
 _MOST_CELLS = 1 << 17
 
@@ -65,22 +65,23 @@ class ValueCells:
         Returns
         -------
         reached : ndarray of shape (m,)
-            Infinity where no value reaches the share.
+            For each share, the smallest value whose cumulative weight reaches it;
+            infinity where no value does.
         """
         ends = np.cumsum(self._mass(weights))
         goals = shares * (ends[-1] * (1 - _ROUNDING))
         cells = np.searchsorted(ends, goals)
-        # Even if the weight up to the end of a cell reaches the goal, its last value
-        # may not reach it (because of `middle`, or of rounding). The result is then the
-        # first value of the next cell with rows.
+        # Even if the weight up to the end of a bin reaches the goal, the last value of
+        # the bin may not reach it (because of `middle`, or of rounding). The result is
+        # then the first value of the next bin with rows.
         following = np.searchsorted(ends, ends[cells], side="right")
         cells = np.union1d(cells, following[following < ends.size])
         rows = self._rows_in(cells)
         ties = Ties(self.values[rows])
         mass = ties.sums(weights[rows])
         distinct = ties.order[ties.starts]
-        # The weight before the first value of a cell is the weight of all cells before
-        # this cell.
+        # The weight before the first value of a bin is the weight of all bins before
+        # this bin.
         cell = np.searchsorted(cells, self.cell[rows][distinct])
         is_first = np.diff(cell, prepend=-1) > 0
         inside = np.cumsum(mass)
@@ -92,7 +93,7 @@ class ValueCells:
         return np.append(self.values[rows][distinct], np.inf)[at]
 
     def positions(self, knots):
-        """Return for every row the number of knots that are at most its value.
+        """Return for every row how many of the given knots are at most its value.
 
         ``knots`` are some of the values, ascending.
         """

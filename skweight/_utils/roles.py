@@ -1,4 +1,4 @@
-"""Weight vectors by role; None stands for a vector of ones."""
+"""Population weights and training emphasis; None stands for a vector of ones."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ _LARGEST_EXPONENT = 400
 
 
 class RoleWeights(NamedTuple):
-    """Weights of the training rows, one vector per role; None stands for all ones.
+    """Population weights and emphasis of the training rows; None stands for all ones.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ def without_rounding_noise(weights):
     """Return weights rounded to their first 32 binary digits.
 
     If weights are multiplied by 1000 and divided by their mean, the last bits change.
-    These bits decide ties between the splits of a tree, so they are rounded off.
+    The last bits decide ties between the splits of a tree, so they are rounded off.
     """
     mantissa, exponent = np.frexp(weights)
     return np.ldexp(np.round(mantissa * 2**32) / 2**32, exponent)

@@ -36,7 +36,7 @@ class Sums:
         return self._closed | set(self._partials)
 
     def merge(self, other):
-        """Add the counts of another object of the same class.
+        """Add the sums of another object of the same class.
 
         Parameters
         ----------
@@ -83,10 +83,10 @@ class Sums:
         return self
 
     def _before_merge(self, other):
-        """Take over what the first chunk of the other object defined; may raise."""
+        """Copy what the first chunk of `other` has fixed, such as labels; may raise."""
 
     def _agree(self, labels):
-        """Raise if labels do not match the labels that were counted before."""
+        """Raise if labels do not match the labels of earlier chunks."""
 
     def _take(self, sums, key=None):
         """Add the sums of a chunk, or replace the sums of a partition."""

@@ -26,7 +26,7 @@ class Dot(NamedTuple):
 def intervals(title, dots, reference):
     """Return a picture of dots with intervals, one named row for each.
 
-    The dashed line is at ``reference``, if this is finite.
+    A dashed line is drawn at ``reference``, if the number ``reference`` is finite.
     """
     ends = [end for dot in dots for end in (dot.value, dot.low, dot.high)]
     ticks = _ticks([end for end in [*ends, reference] if isfinite(end)])

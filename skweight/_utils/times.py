@@ -13,12 +13,12 @@ _DURATIONS = (timedelta, np.timedelta64)
 
 
 def times_as_numbers(X):
-    """Return a table in which every column of times holds numbers.
+    """Return a table in which every column of times or durations holds seconds.
 
     Dates and times become seconds since 1970 in UTC; times without a zone are read as
     UTC. Periods become the time of their beginning, durations become seconds, and
-    missing values become NaN. A table without such columns is returned unchanged, and
-    the input is never changed.
+    missing values become NaN. A table without columns of times or durations is returned
+    unchanged, and the input is never changed.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _in_pandas(X):
 
 
 def _of_series(column, dtype):
-    """Return a column of times as numbers; None if it contains no times."""
+    """Convert a column of times to seconds; None if the column contains no times."""
     kind = getattr(dtype, "kind", "O")
     if kind in "biufcSU" or isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
         return None
@@ -88,7 +88,7 @@ def _of_series(column, dtype):
 
 
 def _of_objects(values, kind=None):
-    """Return objects that are times as numbers; None if some are not times."""
+    """Convert an array of times to seconds; None if some entries are not times."""
     there = ~find_missing(values)
     if kind is None:
         entries = values[there].tolist()

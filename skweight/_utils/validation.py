@@ -52,7 +52,7 @@ def write_object(spec):
 
 
 def list_faults(*parts):
-    """Return pairs of words and labels as text, without those that have no labels."""
+    """Return pairs of words and labels as text, without pairs that have no labels."""
     return " and ".join(f"{words} {say(labels)}" for words, labels in parts if labels)
 
 
@@ -108,7 +108,7 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
     weights : array-like of shape (n_samples,)
         Weights to check. They are never modified; the result may share their memory.
     n_samples : int, default=None
-        Number of rows for these weights; None accepts any length.
+        Number of rows that the weights belong to; None accepts any length.
     name : str, default="sample_weight"
         Name of the weights for the message.
 
@@ -125,8 +125,8 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
     try:
         if not hasattr(getattr(weights, "dtype", None), "kind"):
             weights = np.asarray(weights)
-        # NumPy converts strings and dates to numbers, and drops imaginary parts. Such a
-        # column probably does not contain weights.
+        # NumPy converts strings and dates to numbers, and drops imaginary parts. A
+        # column of strings, dates or complex numbers probably does not contain weights.
         if weights.dtype.kind in "cmMSUV" or _holds_strings(weights):
             raise TypeError(f"they are of dtype {weights.dtype}")
         array = np.asarray(weights, dtype=np.float64)
@@ -279,7 +279,7 @@ def encode_labels(y):
                 if low != 0:
                     shifted = shifted - low
             else:
-                # Only unsigned integers are so large, and their difference cannot
+                # Only unsigned integers can exceed int64, and their difference cannot
                 # overflow.
                 shifted = (y - y.min()).astype(np.intp)
             present = np.bincount(shifted) > 0
@@ -294,7 +294,7 @@ def encode_labels(y):
 
 
 def encode_groups(by, n_samples):
-    """Return the labels of ``by`` and the position of every row's label."""
+    """Return the groups in ``by``, and the position of each row's group among them."""
     if by is None:
         return [None], np.broadcast_to(np.intp(0), n_samples), 1
     by = np.asarray(by)

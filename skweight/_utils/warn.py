@@ -42,7 +42,7 @@ def warn(message, category):
 
     A fixed number of stack frames would be wrong for some calls. Lines of scikit-learn
     and joblib, such as a search that calls us, are also skipped. In a worker process
-    there may be no other lines; then these lines are used.
+    there may be no lines of the user; then lines of scikit-learn or joblib are shown.
 
     Parameters
     ----------
