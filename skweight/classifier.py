@@ -83,12 +83,12 @@ class WeightedClassifier(
         ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as
         ``BalancedWeighting(strength=0.5)``, or a list, meaning the product. None weighs
         all rows equally; the mean log loss over our benchmarks is then lower.
-        ``"auto"``: `AutoWeighting` chooses, with 3 k + 1 fits.
+        ``"auto"``: `AutoWeighting` chooses, with 3 k + 1 fits for k folds.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. It is applied once to the population weights and once to the
-        emphasis.
+        emphasis (all other training weights).
     resampler : None, str or sampler, default=None
         Resamples the rows in each fit, and in no other step: ``"smote"``,
         ``"random_over"``, ``"random_under"``, a sampler of imbalanced-learn, or a
@@ -144,9 +144,9 @@ class WeightedClassifier(
         What to do with an estimator that accepts no weights: raise an error, or draw
         rows by weight with replacement (``"resample"``) or without (``"subsample"``).
     normalize : bool, default=True
-        Whether weights are delivered with mean 1 over the rows with positive weight, so
-        that the scale of `sample_weight` has no effect. False keeps the scale: a weight
-        of two is then the same as duplicating the row, also for a regularised loss.
+        Whether the learner gets weights of mean 1 over the rows with positive weight,
+        so that the scale of `sample_weight` has no effect. False keeps the scale: a
+        weight of two then equals a duplicate row, also for a regularised loss.
     streaming : {"weight", "sample", "hybrid"} or Streaming, default="weight"
         How `partial_fit` weighs rows (by weights, by drawing rows, or both), and how
         fast it forgets earlier rows. See :class:`~skweight.Streaming`.

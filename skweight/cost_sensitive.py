@@ -27,9 +27,9 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     .. math:: \hat y = \arg\min_j \sum_k p_k(x) \, C_{kj}(x).
 
-    This is :class:`WeightedClassifier` with other defaults. Costs affect decisions, not
-    weights. Weighting by cost as well would count the costs twice. Costs in both places
-    raise an error unless a calibration removes the weights again.
+    This class is a :class:`WeightedClassifier` with other defaults. Costs affect
+    decisions, not weights. Weighting by cost as well would count the costs twice. Costs
+    in both places raise an error unless a calibration removes the weights again.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         What to do with an estimator that accepts no weights, if there are weights, as
         in `WeightedClassifier`.
     normalize : bool, default=True
-        Whether weights are delivered with mean 1 over rows with positive weight.
+        Whether the learner gets weights of mean 1 over rows with positive weight.
     validation_fraction : float or None, default=None
         Share of the rows of every fit, in (0, 1), that an early-stopping learner
         monitors, as in `WeightedClassifier`.
@@ -134,7 +134,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     See Also
     --------
-    CostMatrix : The costs.
+    CostMatrix : Costs of mistakes, by true label and decision.
     skweight.metrics.make_cost_scorer : Selects models by what their decisions cost.
     sklearn.model_selection.TunedThresholdClassifierCV : One threshold for two classes.
 

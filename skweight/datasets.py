@@ -158,13 +158,13 @@ def make_covariate_shift(
     Parameters
     ----------
     n_source : int, default=1000
-        Number of rows of the source.
+        Number of rows of the source (the training rows).
     n_target : int, default=1000
-        Number of rows of the target.
+        Number of rows of the target (the rows to predict).
     n_features : int, default=10
         Number of features; at least 3 for ``kind="nonlinear"``.
     kind : {"mean", "narrow", "nonlinear"}, default="mean"
-        How source and target differ.
+        How the features of source and target differ.
 
         - ``"mean"``: :math:`N(0, I)` and :math:`N(s e_1, I)`. The log ratio is linear.
         - ``"narrow"``: the first feature is :math:`N(1, 1/4)` in the source and

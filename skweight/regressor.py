@@ -48,7 +48,7 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. It is applied once to the population weights and once to the
-        emphasis.
+        emphasis (all other training weights).
     conformal : {None, "split", "cross"}, default=None
         Whether to keep residuals of held-out rows for `predict_interval`: intervals
         that contain the value with a requested probability. ``"split"``: the model is
@@ -65,9 +65,9 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         bootstrap. ``"subsample"`` draws no row twice: each row is kept with the
         probability weight / largest weight, so that one large weight leaves few rows.
     normalize : bool, default=True
-        Whether weights are delivered with mean 1 over the rows with positive weight, so
-        that the scale of `sample_weight` has no effect. False keeps the scale: a weight
-        of two is then the same as duplicating the row, also for a regularised loss.
+        Whether the learner gets weights of mean 1 over the rows with positive weight,
+        so that the scale of `sample_weight` has no effect. False keeps the scale: a
+        weight of two then equals a duplicate row, also for a regularised loss.
     validation_fraction : float or None, default=None
         Share of the rows, in (0, 1), that the regressor monitors for early stopping and
         is not fitted on; see :class:`~skweight.WeightedClassifier`.
@@ -174,7 +174,7 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
             Training rows: anything that the estimator accepts. They are passed on
             unchanged, without the columns that only the weighting may see.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Values.
+            Target values of the rows.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population each row stands for.
             Zero leaves a row out.

@@ -74,11 +74,11 @@ class Streaming(BaseEstimator):
     divided by the sum of these sums over k. This is a moving average with a corrected
     start, as in Adam [2]_: the time before the first row has no influence.
 
-    With `warmup` T, row t has the emphasis :math:`e_t^{a(t)}`, divided by its mean over
-    the population. For the three schedules, :math:`a(t)` is :math:`t / T`, :math:`[t
-    \ge T]`, and :math:`(1 - \cos(\pi t / T)) / 2`; from T on it is 1.
-    ``calibration="prior"`` removes the effect of the total emphasis (training weights)
-    of all rows so far.
+    With `warmup` T, row t has the emphasis (training weight) :math:`e_t^{a(t)}`,
+    divided by its mean over the population. For the three schedules, :math:`a(t)` is
+    :math:`t / T`, :math:`[t \ge T]`, and :math:`(1 - \cos(\pi t / T)) / 2`; from T on
+    it is 1. ``calibration="prior"`` removes the effect of the total emphasis of all
+    rows so far.
 
     References
     ----------
@@ -365,7 +365,7 @@ class BalancedBatches:
         return shares / shares.sum()
 
     def _draw(self, rows, n_draws, rng):
-        """Return drawn rows of one class, in proportion to weights, evenly spread."""
+        """Return rows of one class, drawn in proportion to weights, evenly spread out."""
         rows = rng.permutation(rows)
         weights = np.ones(rows.size) if self._weights is None else self._weights[rows]
         if not n_draws:
@@ -400,7 +400,7 @@ def apportion(quotas, n_batches):
     due = np.zeros(quotas.size)
     for batch in range(n_batches):
         due = due + quotas
-        # A value counts as whole if only rounding errors separate it from a whole
+        # A value is taken as whole if only rounding errors separate it from a whole
         # number.
         counts = np.maximum(np.floor(due + 1e-9), 0).astype(np.intp)
         rest = size - counts.sum()

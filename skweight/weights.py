@@ -532,7 +532,7 @@ def weighted_quantile(values, weights, quantile):
 
 
 def _kish(weights, log, by):
-    """Return labels, row counts and effective sample sizes of all groups."""
+    """Return labels, numbers of rows and effective sample sizes of all groups."""
     checked = (
         check_log_weights(weights) if log else check_weights(weights, name="weights")
     )

@@ -50,7 +50,7 @@ FEW_EFFECTIVE_ROWS = 200
 # This many rows of one class at the end of y do not occur by chance.
 LONG_TAIL = 20
 # If class weights differ by less than this factor, there is no warning about a forest:
-# its votes may not follow the weights, but this changes little.
+# the votes of a forest may not follow the weights, but the error is then small.
 LEAST_INVERTED = 2.0
 # The same limit for boosted trees. It is larger, because the error of boosted trees is
 # smaller.
@@ -307,13 +307,13 @@ def check_probabilities(
     estimator : estimator
         The wrapped estimator, which may balance by itself or resample its rows.
     weighting : object
-        The parameter as passed, for the message.
+        The parameter of the wrapper, to quote it in the message.
     emphasis : ndarray of shape (n_samples,) or None
         Weights of the fit that are not population weights.
     y : ndarray of shape (n_samples,)
         Labels.
     resampler : object, default=None
-        The parameter as passed, for the message.
+        The parameter of the wrapper, to quote it in the message.
     """
     if not getattr(decision, "needs_true_probabilities", False):
         return

@@ -33,7 +33,7 @@ def samplers_in(estimator):
 
 
 def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multiplier):
-    """Warn if a sampler inside the estimator makes the class multipliers wrong."""
+    """Warn if a sampler inside the estimator changes class masses in an unknown way."""
     samplers = samplers_in(estimator)
     if not samplers:
         return

@@ -30,7 +30,7 @@ from skweight.calibration import PriorCalibrator
 from skweight.delivery._arguments import offsets_of
 from skweight.delivery._balancing import inner_multiplier
 
-# The report appends this text to the source of the held-out rows.
+# The report appends this text to its sentence about where the held-out rows come from.
 AVERAGED = ", whose models are averaged"
 
 
@@ -49,7 +49,8 @@ class Plan(NamedTuple):
     keeps_fold_models : bool
         Whether the fold models predict. If True, no model is fitted on all rows.
     calibrator : calibrator or None
-        The calibrator to use. If no row can be held out, this is the closed form.
+        The calibrator to use. If no row can be held out, it is a formula that undoes
+        the class weights.
     asks_whether_to_average : bool
         Whether the fit keeps fold models only if the held-out rows show that their
         average is better.
@@ -71,7 +72,8 @@ class Multipliers(NamedTuple):
         Training mass of the rows given to the learner, divided by their population
         mass.
     inner : ndarray of shape (n_classes,)
-        Factors that the learner applies because of its own parameters.
+        Factors by which the learner weights the classes itself, because of parameters
+        such as ``class_weight``.
     in_all : ndarray of shape (n_classes,)
         The product of `by_rows` and `inner`.
     training_share : ndarray of shape (n_classes,)

@@ -105,9 +105,10 @@ class ProbabilityMap:
 def prevalence_shift(prevalence, classes, population_share):
     """Return a calibrator that adapts probabilities to other class frequencies.
 
-    The calibrator inverts class weights. Relative to the new frequencies, a class has
-    ``population_share / prevalence`` times its correct mass, and the calibrator divides
-    by this factor. The frequencies by class are returned, too.
+    The calibrator undoes class weights in the probabilities. Relative to the new
+    frequencies, a class has ``population_share / prevalence`` times its correct mass,
+    and the calibrator divides by this factor. The frequencies by class are returned,
+    too.
     """
     target = complete_prevalence(prevalence, classes, population_share)
     shift = PriorCalibrator().fit(

@@ -85,7 +85,7 @@ class Stream:
     weighting : weighting or None
         The strategy.
     streaming : Streaming
-        How to weigh rows.
+        How to weigh or draw rows, and how fast to forget them.
     random_state : int, RandomState instance or None
         Seed of random draws.
     balancing : list of tuple
@@ -127,7 +127,7 @@ class Stream:
         return twin
 
     def weigh(self, X, y, codes, sample_weight, normalize, stabilizer):
-        """Return the weights of a chunk by role, and add the chunk to the sums."""
+        """Add a chunk to the sums; return population weights and emphasis of its rows."""
         fade = Fade(codes, self.classes.size, self.streaming.half_life)
         unit = 1.0
         if sample_weight is not None and normalize:
@@ -155,11 +155,11 @@ class Stream:
     def _warmed_up(self, population, emphasis, fade):
         """Return the emphasis (training weights), reduced early in the stream.
 
-        During the warm-up of a stream, emphasis grows to its full size.
+        During the warm-up of a stream, training weights grow to their full size.
 
-        The returned weights have mean one, as the full emphasis has. Small deviations
-        come from earlier rows: their weights were computed when fewer rows of their
-        class were known.
+        The returned training weights have mean one, also during the warm-up. Small
+        deviations come from earlier rows: their weights were computed when fewer rows
+        of their class were known.
         """
         if self.streaming.warmup is None or emphasis is None:
             return emphasis

@@ -79,7 +79,7 @@ class Training:
     resampler : WeightedSampler or None, default=None
         The sampler that changes the rows, inside every fit.
     normalize : bool, default=False
-        Whether weights are delivered with mean one over the rows with positive weight.
+        Whether the learner gets weights of mean one over the rows with positive weight.
     unsupported, random_state
         As in :func:`~skweight.delivery.deliver`.
 
@@ -225,7 +225,7 @@ class Training:
         return rows._replace(emphasis=multiply(rows.emphasis, factor[codes]))
 
     def fit(self, X, y):
-        """Return an estimator fitted on rows with weights, and the deliveries."""
+        """Return a fitted estimator, and records of how its parts got their weights."""
         rows = self._prepared or self.prepare(X, y)
         self._prepared = None  # frees a second copy of the rows
         return deliver(
@@ -244,7 +244,8 @@ class Training:
     def fit_on_drawn(self, X, y):
         """Fit a learner that takes no weights on rows drawn by their weights.
 
-        Returns the fitted estimator, the deliveries and the positions of the rows.
+        Returns the fitted estimator, the deliveries (records of how weights were
+        passed) and the positions of the rows.
         """
         rows = self.prepare(X, y)
         self._prepared = None

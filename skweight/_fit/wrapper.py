@@ -161,7 +161,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
         return self._mean_over_models("coef_")
 
     def _parts(self):
-        """Return the parts for a diagram: pairs of a role and an object or a text."""
+        """Return the parts for a diagram: pairs of a name and an object or a text."""
         fitted = vars(self)
         weighting = fitted.get("weighting_") or self._resolved("weighting")
         parts = [("weighting", weighting)]

@@ -1,1 +1,1 @@
-"""Tools for all modules: input checks, warnings, roles, columns, compatibility."""
+"""Tools for all modules: input checks, warnings, weights, columns, compatibility."""

@@ -103,7 +103,7 @@ def row_values(source, X, metadata, *, owner):
     metadata : dict
         Metadata by name.
     owner : str
-        The caller's name, for the message.
+        Name of the caller, for error messages.
 
     Returns
     -------
@@ -240,7 +240,7 @@ def take_column(X, column, *, owner):
     column : str or int
         Name or position of the column.
     owner : str
-        The caller's name, for the message.
+        Name of the caller, for error messages.
 
     Returns
     -------
@@ -410,7 +410,7 @@ def group_index(source, X, metadata, *, owner, counts=None):
     metadata : dict
         Metadata by name.
     owner : str
-        The caller's name, for the message.
+        Name of the caller, for error messages.
     counts : ndarray of shape (n_samples,), default=None
         Whether each row has positive weight; rows of weight zero may have no group.
 

@@ -1,4 +1,4 @@
-"""What kind of model an estimator is, for the choices of calibration."""
+"""Find out what kind of model an estimator is, to choose its calibration."""
 
 from functools import lru_cache
 

@@ -31,11 +31,11 @@ _EPS = np.finfo(np.float64).eps
 def pareto_smooth(weights, *, log=False, ties="average"):
     r"""Replace the largest weights by their expectation under a fitted tail.
 
-    This is Pareto-smoothed importance sampling. A generalised Pareto distribution is
-    fitted to the tail. The quantiles of this distribution replace the largest weights,
-    but no value exceeds the largest raw weight. Unlike clipping, smoothing needs no
-    threshold. Weights without a continuous tail are unchanged, such as weights per
-    class, or few weights.
+    The method is Pareto-smoothed importance sampling. A generalised Pareto distribution
+    is fitted to the tail. The quantiles of this distribution replace the largest
+    weights, but no value exceeds the largest raw weight. Unlike clipping, smoothing
+    needs no threshold. Weights without a continuous tail are unchanged, such as weights
+    per class, or few weights.
 
     A large weight is shrunk even if it is correct, so compare the effective sample size
     before and after.

@@ -36,7 +36,7 @@ def did_you_mean(word, names):
 
 
 def without_quotes(word):
-    """Return a hint if a text contains a number, otherwise an empty string."""
+    """Return a hint to drop the quotes if a text is a number; else an empty string."""
     if not isinstance(word, str):
         return ""
     try:
