@@ -365,7 +365,7 @@ class BalancedBatches:
         return shares / shares.sum()
 
     def _draw(self, rows, n_draws, rng):
-        """Return rows of one class, drawn in proportion to weights, evenly spread out."""
+        """Return rows of one class, drawn in proportion to weights, evenly spread."""
         rows = rng.permutation(rows)
         weights = np.ones(rows.size) if self._weights is None else self._weights[rows]
         if not n_draws:

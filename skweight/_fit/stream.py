@@ -127,7 +127,7 @@ class Stream:
         return twin
 
     def weigh(self, X, y, codes, sample_weight, normalize, stabilizer):
-        """Add a chunk to the sums; return population weights and emphasis of its rows."""
+        """Add a chunk to the sums; return its population weights and emphasis."""
         fade = Fade(codes, self.classes.size, self.streaming.half_life)
         unit = 1.0
         if sample_weight is not None and normalize:
