@@ -52,7 +52,8 @@ LONG_TAIL = 20
 # If class weights differ by less than this factor, there is no warning about a forest:
 # the votes of a forest may not follow the weights, but the error is then small.
 LEAST_INVERTED = 2.0
-# The same limit for boosted trees. It is larger, because the error of boosted trees is
+# If class weights differ by less than this factor, there is no warning about boosted
+# trees. The factor is larger than for forests, because the error of boosted trees is
 # smaller.
 LEAST_INVERTED_OF_BOOSTING = 4.0
 
@@ -351,7 +352,7 @@ def check_probabilities(
 
 
 def warn_of_passed(sample_weight, codes, classes):
-    """Warn of weights or rows of the caller that would mislead the calibration."""
+    """Warn of weights or rows from the caller that would mislead the calibration."""
     if sample_weight is not None:
         weight = np.asarray(sample_weight, dtype=np.float64)
         warn_of_class_weights(weight, codes, classes)

@@ -55,10 +55,13 @@ class Judged(NamedTuple):
     Attributes
     ----------
     candidate : Candidate
+        What was fitted: a power of the class weights, or a sampler.
     request : Request
-        The request of a fit with this candidate.
+        The request of a fit with the weights or the sampler of the candidate.
     weighed : Weighed
+        The rows, with the weights of the candidate.
     passed : Passed
+        The fold models and their outputs on held-out rows.
     losses : ndarray of shape (n_samples,)
         Log loss of every row, by a model and a calibrator that have not seen the row.
         NaN if every model or calibrator has seen the row.
@@ -340,7 +343,7 @@ def _folds_of_calibrators(request, weighed, held_out):
 def _split(request, weighed, rows, n_folds):
     """Return stratified pairs of training and test positions for some rows.
 
-    There are no pairs if the rows cannot be split.
+    There are no pairs of training and test rows if the rows cannot be split.
     """
     groups, population = _groups_and_population(request, weighed, rows)
     if not rows.size or (groups is not None and np.unique(groups).size < 2):

@@ -330,7 +330,7 @@ class PredictSet:
 
             \sum_i w_i \, [s_i < 1 - p_k(x)] < c \, \Bigl(\sum_i w_i + w(x, k)\Bigr)
 
-        with w population weights. Here c is the requested coverage. If the model is
+        with w the population weights and c the requested coverage. If the model is
         confident, sets are small. The coverage holds for the population that the
         weights describe. After `set_prevalence`, the weights and all probabilities use
         the new class frequencies.
@@ -425,7 +425,11 @@ class PredictSet:
         return below < wanted(coverage, total, weights)
 
     def _mass_below(self, X, shift, by_class):
-        """Return weights by class: of rows that conform better than X, and of all."""
+        """Return weights of held-out rows, by class of a new row.
+
+        First, the weight of the held-out rows that conform better than each row of X
+        with each class as label; second, the weight of all held-out rows.
+        """
         below, total = np.zeros((n_rows(X), shift.size)), np.zeros(shift.size)
         for part in self._conformal.parts:
             models = self.estimators_

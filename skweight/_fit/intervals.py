@@ -170,8 +170,8 @@ class PredictInterval:
             q(x) = \min \Bigl\{ t : \sum_i w_i [r_i \le t] \ge
             c \, \Bigl( \sum_i w_i + w(x) \Bigr) \Bigr\}
 
-        with w population weights and c the requested coverage. The coverage holds for
-        the population that the weights describe. All intervals have about the same
+        with w the population weights and c the requested coverage. The coverage holds
+        for the population that the weights describe. All intervals have about the same
         width; they do not show in which rows the values scatter more.
 
         Parameters

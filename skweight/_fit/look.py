@@ -138,7 +138,7 @@ class LookingTraining(Training):
         self.weighting_ = self._joined(fitted, scale)
 
     def of(self, rows, n_samples):
-        """Return the training for a part of the rows, with weights from this part."""
+        """Return how to fit on a part of the rows, with weights from that part."""
         part = super().of(rows, n_samples)
         with warnings.catch_warnings():  # warned for all rows
             warnings.simplefilter("ignore", DegenerateWeightsWarning)

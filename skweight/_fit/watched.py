@@ -1,4 +1,4 @@
-"""Warnings about rows that a learner monitors for early stopping, or draws.
+"""Warnings about rows that a learner monitors for early stopping, or is fitted on.
 
 Validation rows should be original rows with population weights. If they contain copies
 of training rows, their loss never gets worse. If they have class weights, training

@@ -356,8 +356,8 @@ def family_of(learner):
 def own_rows_off(learner, n_rows):
     """Return the setting by which a learner holds out no validation rows, or None.
 
-    Rows that are held out for other purposes are ignored. `n_rows` is the number of
-    rows of the fit.
+    Rows that a learner holds out for other purposes than early stopping are ignored.
+    `n_rows` is the number of rows of the fit.
     """
     names, params = _names(learner), params_of(learner)
     if names & _HISTS:

@@ -122,7 +122,8 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
             and computes the weights of its estimator.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
-        # The wrapper computes the weights of its parts, so they need no request.
+        # The wrapper computes the weights of its parts, so the parts need no metadata
+        # request.
         weighting = get_routing_for_object(resolve_weighting(self.weighting))
         if hasattr(weighting, "fit"):
             weighting.fit.add_request(param="sample_weight", alias=False)

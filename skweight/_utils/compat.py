@@ -364,9 +364,9 @@ def quick_binning():
 
 
 def _count_binning_fits(change):
-    """Install the faster binning with the first fit of any thread; undo it at the end.
+    """Install the faster binning with the first fit of any thread, and remove it later.
 
-    The end is when the last of the fits of all threads has finished.
+    The faster binning is removed when the last fit of any thread has finished.
     """
     mapper, state = sys.modules[_BINNING]._BinMapper, _binning_everywhere
     with _binning_lock:

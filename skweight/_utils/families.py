@@ -131,15 +131,15 @@ def boosts_trees(estimator):
 def counts_votes(estimator):
     """Return whether the probabilities of a model are shares of votes.
 
-    Models of votes do not minimise a proper loss, so a formula that undoes the effect
-    of the weights on probabilities is not correct for them. A share of zero means "no
-    vote", not "impossible".
+    Models whose probabilities are shares of votes do not minimise a proper loss, so a
+    formula that undoes the effect of the weights on probabilities is not correct for
+    them. A share of zero means "no vote", not "impossible".
     """
     return _is_any(learner_of(estimator), _VOTERS)
 
 
 def _is_any(model, names):
-    """Return whether a model is of one of scikit-learn's classes of these names."""
+    """Return whether a model is of one of the named classes of scikit-learn."""
     return _is_class_of(type(model), names)
 
 
