@@ -308,8 +308,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         from sklearn.linear_model import LogisticRegression
         from sklearn.naive_bayes import GaussianNB
 
-        # The labels "abc" are replaced in `align`. Three labels tell the tests that
-        # more than two classes are supported.
+        # The labels "abc" are replaced in `align`. A matrix of three labels tells the
+        # tests that more than two classes are supported.
         cost = _CostsOfAnyLabels.ordinal("abc")
         return [
             cls(LogisticRegression(), cost=cost, calibration=None),

@@ -392,9 +392,9 @@ def _solve_intercepts(scores, prevalence):
     """Return intercepts that make the mean softmax of the scores the prevalence.
 
     Newton's method is used on the logarithm of the mean probabilities, which is almost
-    linear for a rare class. If no Newton step improves the result, a fixed-point step
-    is used. This step adds the missing part on the log scale to every intercept; it
-    converges slowly, but always.
+    linear in the intercept of a rare class. If no Newton step improves the result, a
+    fixed-point step is used. This step adds the missing part on the log scale to every
+    intercept; it converges slowly, but always.
     """
     n = len(scores)
     log_prevalence = np.log(prevalence)

@@ -39,8 +39,8 @@ class CalibrationWarning(UserWarning):
 class DecisionWarning(UserWarning):
     """Costs or thresholds have a meaning that is rarely intended.
 
-    Examples are a reward that outweighs every cost, and costs that weights cannot
-    express. The message says how the label is chosen now.
+    Examples of the problem are a reward that outweighs every cost, and costs that
+    weights cannot express. The message says how the label is chosen now.
 
     Examples
     --------
@@ -62,9 +62,9 @@ class DegenerateWeightsWarning(UserWarning):
     effective rows. Other reasons: the tail of the weights has no mean, or the mean
     ratio of two densities is far above one.
 
-    Another reason: weights have the index labels of X in another order ("The index of
-    sample_weight ..."). Weights are used by position, as everywhere in scikit-learn.
-    The message explains how to pass them in the right order.
+    Another reason for this warning: weights have the index labels of X in another order
+    ("The index of sample_weight ..."). Weights are used by position, as everywhere in
+    scikit-learn. The message explains how to pass them in the right order.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class DoubleCountingWarning(UserWarning):
 
 
 class FewerThanAskedWarning(UserWarning):
-    """Less was done than requested, because there are too few rows.
+    """A step did less than requested, because there are too few rows.
 
     A class has fewer rows than the number of folds or neighbours, or a comparison was
     interrupted from the keyboard. The message says what was done instead.

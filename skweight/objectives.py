@@ -20,7 +20,8 @@ __all__ = ["FocalObjective"]
 # loss.
 _FLOOR = 1e-6
 
-# Number of rows of a block. Its temporary arrays fit into the processor's cache.
+# Number of rows that are processed at a time, so that temporary arrays fit into the
+# processor's cache.
 _BLOCK = 1 << 14
 
 # Bound of log odds, so that exp does not overflow.

@@ -330,8 +330,8 @@ def map_of(raw, stable):
     at, first = np.unique(raw, return_index=True)
     to = stable[first]
     at, to = (at, to) if at[0] == 0 else (np.r_[0.0, at], np.r_[0.0, to])
-    # The leading weights that were multiplied by one number, and the trailing weights
-    # that ended at one bound, need no inner points.
+    # Neither the smallest weights that were multiplied by one number, nor the largest
+    # weights that ended at one bound, need inner points.
     scaled = np.isclose(to[1:] / at[1:], to[1] / at[1], rtol=1e-12, atol=0)
     bounded = np.isclose(to[1:], to[-1], rtol=1e-12, atol=0)
     if scaled.all():

@@ -326,9 +326,9 @@ class BalancedBatches:
             for rows, total in zip(self._rows, seats.sum(axis=0), strict=True)
         ]
         ends = np.cumsum(seats, axis=0)
-        # The batches of one step are consecutive, so that together they keep the
-        # quotas. The ranks take turns within a step, so that each rank keeps the quotas
-        # too.
+        # The batches of all ranks (processes) in one step are consecutive, so that
+        # together they keep the quotas. The ranks take turns within a step, so that
+        # each rank keeps the quotas too.
         steps = np.arange(self.n_batches)
         mine = steps * self.world_size + (self.rank + steps) % self.world_size
         for batch_number in mine:

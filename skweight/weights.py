@@ -4,9 +4,10 @@ Bad weights raise no error, even if a few rows dominate a fit. The functions of 
 module measure and correct bad weights. They need no estimator, do not change their
 input, and cost O(n log n) at most.
 
-Rows of weight zero count as absent: they stay zero, and means, medians and quantiles
-are computed from the other rows. Three exceptions are documented: the design effect,
-the size of the Pareto tail, and :func:`normalize_weights` with ``sample_weight``.
+Rows of weight zero are treated as absent: their weights stay zero, and means, medians
+and quantiles are computed from the other rows. Three exceptions are documented: the
+design effect, the size of the Pareto tail, and :func:`normalize_weights` with
+``sample_weight``.
 """
 
 import numpy as np
@@ -109,9 +110,10 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
 def effective_sample_size(weights, *, log=False, by=None):
     r"""Return Kish's effective sample size: a number of rows of equal weight.
 
-    A weighted mean has the variance of an unweighted mean over this number of rows. If
-    the effective size is a tenth of n, nine of ten rows add no information. The
-    effective size does not show whether rows for a part of the population are missing.
+    A weighted mean has the variance of an unweighted mean over as many rows as the
+    effective sample size. If the effective size is a tenth of n, nine of ten rows add
+    no information. The effective size does not show whether rows for a part of the
+    population are missing.
 
     .. math:: n_{eff} = \Bigl(\sum_i w_i\Bigr)^2 \Big/ \sum_i w_i^2
 
@@ -373,7 +375,8 @@ def cap_weights(weights, cap):
             f"{cap!r}. Pass the largest weight as a multiple of the mean weight."
         )
     relative = weights / weights.max()
-    # Ascending order: sums over uncapped rows are then cumulative sums from the start.
+    # Weights are in ascending order, so that sums over uncapped rows are cumulative
+    # sums from the start.
     ordered = np.sort(relative[relative > 0])
     n = ordered.size
     uncapped_total = np.cumsum(ordered)
