@@ -61,8 +61,8 @@ NO_ROWS_OF_X = frozenset(
 _TABLES = {"X_val", "eval_X", "eval_set", "validation_data", "validation_set"}
 
 
-# Offsets: arguments of fit that learners add to the scores of the rows. The method
-# predict_proba accepts the arguments in OFFSETS, but not the arguments in
+# Offsets are arguments of fit with numbers that learners add to the scores of the rows.
+# The method predict_proba accepts the arguments in OFFSETS, but not the arguments in
 # OFFSETS_OF_FIT_ALONE.
 OFFSETS = frozenset({"base_margin"})
 
@@ -83,7 +83,7 @@ def take_params(params, rows, n_samples):
 
 
 def offsets_of(params, rows, n_samples):
-    """Return offsets (numbers added to scores) of a part of the rows, by argument."""
+    """Return the offsets (numbers added to scores) of some rows, for each argument."""
     return {
         base_name(name): take_rows(value, rows, n_samples)
         for name, value in params.items()
@@ -105,7 +105,7 @@ def check_offsets(names):
 
 
 def hide_in_tables(params, columns, width):
-    """Return arguments of `fit`, with some columns dropped from the validation rows."""
+    """Return the arguments of `fit`, without some columns of the validation rows."""
     if not columns:
         return params
     return {
@@ -136,7 +136,7 @@ def _hide(value, columns, width, name):
 
 
 def take_rows(value, rows, n_samples, name=""):
-    """Return the entries of some rows if a fit argument has one entry per row of X."""
+    """Return the entries of `rows`, if a fit argument has one entry per row of X."""
     if is_row_wise(value, n_samples, name):
         return _safe_indexing(value, rows)
     return value
@@ -146,8 +146,8 @@ def is_row_wise(value, n_samples, name=""):
     """Return whether a fit argument has one entry per row of X."""
     if base_name(name) in NO_ROWS_OF_X:
         return False
-    # A list has entries of any type, such as pairs (X, y) of an eval_set, so only the
-    # length of the list is compared.
+    # The entries of a list may have any type, such as pairs (X, y) of an eval_set.
+    # Therefore only the length of the list is compared with the number of rows.
     if isinstance(value, list | tuple):
         return len(value) == n_samples
     return len(getattr(value, "shape", ())) > 0 and n_rows(value) == n_samples

@@ -1,9 +1,8 @@
 """Class weights that are parameters of an estimator.
 
-Class weights in a parameter are training weights beyond the population weights. If the
-weights of a strategy are added, classes are balanced twice. To undo the effect of the
-weights on the probabilities, class weights in a parameter must be included, because
-these class weights change the total weight of each class in training.
+A parameter such as ``class_weight`` changes the total weight of each class in training.
+If a strategy also weights the classes, they are balanced twice. If probabilities are
+corrected for weights, the correction must include the class weights in such parameters.
 """
 
 import re
@@ -19,18 +18,18 @@ from skweight._utils.warn import warn
 from skweight.delivery._composite import children
 from skweight.exceptions import DoubleCountingWarning
 
-# An estimator may balance the total weights or the numbers of rows of the classes. If
-# the class multipliers of the two cases differ by more than the factor _CLEARLY, the
-# fit warns.
+# An estimator may balance the total weights of the classes, or their numbers of rows.
+# If the class multipliers in these two cases differ by more than the factor _CLEARLY,
+# the fit warns.
 _CLEARLY = 1.1
 
 
 def balances_itself(estimator):
     """Find parameters by which a classifier, or a nested classifier, balances classes.
 
-    Supported are the class weights of scikit-learn, XGBoost, LightGBM (with all
-    aliases), CatBoost and Keras; criteria and samplers of PyTorch; balanced ensembles
-    of imbalanced-learn; and samplers that are steps of a Pipeline.
+    The function finds class weights of scikit-learn, XGBoost, LightGBM (with all
+    aliases), CatBoost and Keras. It also finds criteria and samplers of PyTorch,
+    balanced ensembles of imbalanced-learn, and samplers that are steps of a Pipeline.
 
     Parameters
     ----------
@@ -40,7 +39,8 @@ def balances_itself(estimator):
     Returns
     -------
     parameters : list of tuple (str, object)
-        Name, as for ``estimator.set_params``, and value of each balancing parameter.
+        Name and value of each balancing parameter. The name is valid for
+        ``estimator.set_params``.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def balances_itself(estimator):
         parameters.append(("sampling_strategy", estimator.sampling_strategy))
     for key, child in children(estimator):
         if hasattr(child, "fit_resample") and not hasattr(child, "predict"):
-            # The sampler of a balanced ensemble is in the list `parameters` already.
+            # The list `parameters` already contains the sampler of a balanced ensemble.
             if _resamples_classes(child) and not _is_balanced_ensemble(estimator):
                 parameters.append((key, child))
         else:
@@ -68,7 +68,7 @@ def balances_itself(estimator):
 
 
 def inner_multiplier(estimator, classes, mass):
-    """Return the factors by which parameters of a fitted estimator weight each class.
+    """Return the weight that parameters of a fitted estimator give to each class.
 
     Parameters
     ----------
@@ -83,8 +83,9 @@ def inner_multiplier(estimator, classes, mass):
     Returns
     -------
     multiplier : ndarray of shape (n_classes,)
-        Factor of the weight of each class in training; ones if the estimator does not
-        balance, or the factor cannot be computed.
+        Number by which the estimator multiplies the weight of each class in training.
+        All numbers are one if the estimator does not balance, or if they cannot be
+        computed.
     """
     multiplier = np.ones(classes.size)
     for _, _, weight, parameter in _balancing_parameters(learner_of(estimator)):
@@ -94,7 +95,7 @@ def inner_multiplier(estimator, classes, mass):
 
 
 def warn_of_two_counts(estimator, classes, mass, counts):
-    """Warn if balancing total weights or numbers of rows makes a difference.
+    """Warn if it matters whether an estimator balances total weights or row numbers.
 
     Parameters
     ----------
@@ -106,7 +107,8 @@ def warn_of_two_counts(estimator, classes, mass, counts):
     Warns
     -----
     DoubleCountingWarning
-        If the multiplier depends on whether the estimator balances weights or rows.
+        If the class multipliers differ clearly between the two cases: the estimator
+        balances total weights, or it balances numbers of rows.
     """
     by_mass, by_count = mass / mass.sum(), counts / counts.sum()
     for name, value, weight, parameter in _balancing_parameters(learner_of(estimator)):
@@ -117,7 +119,7 @@ def warn_of_two_counts(estimator, classes, mass, counts):
 
 
 def _balancing_parameters(estimator):
-    """Yield name, value, balancing part of the value, and kind of each parameter."""
+    """Yield (name, value, balancing part of the value, kind) for each parameter."""
     params = params_of(estimator)
     for name, value in params.items():
         parameter = _PARAMETERS.get(name)
@@ -151,10 +153,10 @@ def _is_balanced_ensemble(estimator):
 
 
 def _resamples_classes(sampler):
-    """Return whether the purpose of a sampler is to change class frequencies.
+    """Return whether a sampler is meant to change class frequencies.
 
-    Cleaning samplers such as TomekLinks hardly change class frequencies. The purpose of
-    a FunctionSampler is not known.
+    Cleaning samplers such as TomekLinks hardly change class frequencies. What the
+    function of a FunctionSampler does is not known.
     """
     inner = sampler.get_params(deep=False).get("sampler")
     if inner is not None and hasattr(inner, "get_params"):
@@ -210,7 +212,7 @@ def _auto_class_weights(value, classes, share):
 
 
 def _of_criterion(value, classes, share):
-    """Read PyTorch criteria: ``weight`` of all classes, ``pos_weight`` of a class."""
+    """Read the class weights ``weight`` or ``pos_weight`` of a PyTorch criterion."""
     if np.size(value) == classes.size > 1:
         return _class_weight(np.ravel(value), classes, share)
     return _scale_pos_weight(float(np.ravel(value)[0]), classes, share)
@@ -224,7 +226,7 @@ def _of_batches(value, classes, share):
 
 
 def _even(share):
-    """Return class factors that balance all classes with a positive share."""
+    """Return class weights that balance all classes with a positive share."""
     present = share > 0
     factor = np.divide(1.0, share, out=np.ones(share.size), where=present)
     return factor / np.average(factor, weights=share)
@@ -265,7 +267,7 @@ def _focal_alpha(value, params):
 
 
 def _criterion(value, params):
-    """Read class weights of a PyTorch criterion, or of a partial of a criterion."""
+    """Read class weights of a PyTorch criterion or of a ``functools.partial``."""
     if isinstance(value, str | type):
         return None
     made_with = getattr(value, "keywords", None) or getattr(value, "__dict__", {})
@@ -294,11 +296,11 @@ def _fit_kwargs(value, params):
 
 
 class _Parameter(NamedTuple):
-    """How to find the effect of a parameter that may balance classes.
+    """Two functions for a parameter that may balance classes.
 
-    The function `read` returns the part of the parameter's value that balances, or
-    None. The function `multiplier` returns the factor by which this part multiplies the
-    weight of each class.
+    The function `read` returns the balancing part of the parameter's value, or None.
+    From this part, the function `multiplier` computes the number by which the estimator
+    multiplies the weight of each class.
     """
 
     read: object

@@ -42,9 +42,8 @@ from skweight.delivery._one import (
 )
 from skweight.exceptions import UnsupportedWeightsError
 
-# Composites with a default estimator, as (parameter, module, class, arguments). The
-# default estimator must be set before the fit, so that weights can be requested for the
-# default estimator.
+# Composites that create a default estimator, as (parameter, module, class, arguments).
+# A default estimator must be set before the fit, so that it can request weights.
 _MADE_BY_DEFAULT = {
     "StackingClassifier": (
         "final_estimator",
@@ -60,22 +59,21 @@ _MADE_BY_DEFAULT = {
     ),
 }
 
-# Composites in which metadata routing does not work for members, so that each member
-# gets an adapter. Some composites route metadata twice, and resolve an alias too early.
-# Other composites pass on metadata that no member requested.
+# Composites in which metadata routing fails for members, so each member gets an
+# adapter. Some of these composites route metadata twice, and resolve an alias too
+# early. Others pass on metadata that no member requested.
 _ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
 
-# Composites that derive new labels from several classes, and fit each member on other
-# labels.
+# Composites that fit each member on different labels, derived from several classes.
 _RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 
-# Composites in which sample_weight is for a calibrator, not for the learner. Other
-# composites with sample_weight, such as bagging ensembles, get sample_weight like any
+# Composites that use sample_weight for a calibrator, not for the learner. Other
+# composites with sample_weight, such as bagging ensembles, are treated like a single
 # estimator.
 _CALIBRATES = {"CalibratedClassifierCV"}
 
-# Composites that, before scikit-learn 1.7, only passed sample_weight on to the members
-# (the estimators inside).
+# Composites that only pass sample_weight on to their members (the estimators inside) if
+# scikit-learn is older than 1.7.
 _PASSES_ON = {"VotingClassifier", "StackingClassifier"}
 
 LEARNER = "population x emphasis"
@@ -87,8 +85,8 @@ class Delivery(NamedTuple):
     Attributes
     ----------
     estimator : str
-        Class name of the estimator; inside a composite, after the path of the
-        estimator.
+        Class name of the estimator. Inside a composite, the path of the estimator comes
+        before the class name.
     weights : str
         "population x emphasis" (the population weights times the training emphasis of
         the strategy), "population", or "none".
@@ -140,8 +138,8 @@ def is_composite(estimator):
         return False
     routing = routing_of(estimator)
     if routing is None:
-        # The estimator does not support routing, or a child of the estimator does not.
-        # A child that does not support routing gets an adapter.
+        # The estimator or one of its children does not support routing. If a child does
+        # not support routing, the child gets an adapter.
         return any(routing_of(child) is None for child in below)
     return isinstance(routing, MetadataRouter)
 
@@ -183,7 +181,7 @@ class Plan:
 
     @cached_property
     def by_class(self):
-        """Labels, weights and shares of classes; None if weights vary in a class."""
+        """Label, weight and share of each class; None if weights vary in a class."""
         return by_class_or_none(self.y, self.vectors[TRAINING])
 
     @property
@@ -191,7 +189,7 @@ class Plan:
         return self.vectors[POPULATION] is not None
 
     def prepare(self, estimator, path="", *, learner=True, parent=None):
-        """Set metadata requests inside an estimator, and return it or an adapter."""
+        """Set metadata requests inside an estimator; return it, or an adapter for it."""
         self.learners[path] = learner
         if isinstance(estimator, FrozenEstimator):
             self._note(estimator, path, "none", "frozen")
@@ -282,12 +280,12 @@ class Plan:
         return self.by_class is not None and self.by_class[0].size > 2
 
     def _constant_at(self, path):
-        """Return whether weights are constant per class for the estimator at a path."""
+        """Return whether an estimator gets equal weights for all rows of a class."""
         relabelled = path.startswith(tuple(self.relabelled))
         return self.by_class is not None and not relabelled
 
     def _without_routing(self, transformer):
-        """Return a transformer, in an adapter if the transformer needs metadata.
+        """Return a transformer; wrap it in an adapter if it needs metadata.
 
         With routing on, TargetEncoder of scikit-learn 1.9 requires groups.
         """
@@ -358,10 +356,10 @@ class Plan:
         estimator.set_params(scoring=scoring)
 
     def _request(self, estimator, path, alias, weights):
-        """Request one of the two weight vectors, unless the user passes other weights.
+        """Request training or population weights, unless the user passes others.
 
-        If the user set an alias for `sample_weight`, but passed nothing under this
-        alias, the alias is ignored.
+        The user may have set an alias for `sample_weight`. If the user passed nothing
+        under this alias, the alias is ignored.
         """
         user_request = own_request(estimator, "sample_weight")
         if isinstance(user_request, str) and user_request in self.passed:
@@ -429,7 +427,7 @@ class Plan:
         return True
 
     def weights_by_name(self):
-        """Return the weight vectors that are not None, by the name in routing."""
+        """Return the weight vectors that are not None, by their names in routing."""
         return {
             name: vector for name, vector in self.vectors.items() if vector is not None
         }
@@ -446,10 +444,10 @@ def _routable(estimator, parent):
 
 
 def _loses_in_fit_transform(estimator):
-    """Return whether the `fit_transform` of a selector loses metadata that `fit` gets.
+    """Return whether a selector's `fit_transform` loses metadata that its `fit` uses.
 
-    A composite that loses no metadata, such as a ColumnTransformer, keeps the original
-    `fit_transform`, which may do more than calling `fit` and `transform`.
+    If a composite such as a ColumnTransformer loses no metadata, its own
+    `fit_transform` is used. This method may do more than call `fit` and `transform`.
     """
     if not hasattr(estimator, "transform"):
         return False

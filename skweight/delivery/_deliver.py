@@ -1,12 +1,12 @@
-"""Fit any estimator with weights. No other module fits a wrapped estimator.
+"""Fit any estimator with weights. No other package of skweight fits wrapped estimators.
 
-A single estimator gets weights in the first way that the estimator supports. A
-composite, such as a Pipeline, a search or an ensemble, is traversed from the outside
-in. Learners get population weights times training emphasis (weights that only change
-the learning). Transformers, calibrators and scorers get population weights only.
-Metadata requests for these weights are set on a private clone, which is fitted while
-metadata routing is switched on. Estimators that routing cannot reach are wrapped by an
-adapter during the fit.
+There are several ways to pass weights. For a single estimator, the first way that it
+supports is used. A composite, such as a Pipeline, a search or an ensemble, is traversed
+from the outside in. Learners get population weights times training emphasis (weights
+that only change the learning). Transformers, calibrators and scorers get population
+weights only. Metadata requests for these weights are set on a private clone, which is
+fitted while metadata routing is switched on. Estimators that routing cannot reach are
+wrapped by an adapter during the fit.
 """
 
 from contextlib import nullcontext
@@ -60,12 +60,12 @@ def deliver(
 ):
     """Fit a clone of an estimator with weights, in any way that the estimator supports.
 
-    The ways are tried in this order: the ``sample_weight`` of `fit`; the parameter
-    ``class_weight``, if weights are constant per class; the ``priors`` of a
-    discriminant analysis, under the same condition; then the way that `unsupported`
-    names. A request ``set_fit_request(sample_weight=False)`` is respected. The result
-    is the same with and without metadata routing, and the setting of the user does not
-    change.
+    First, the ``sample_weight`` of `fit` is tried. If all rows of a class have the same
+    weight, the parameter ``class_weight`` is tried next, and then the ``priors`` of a
+    discriminant analysis. If no way is possible, `unsupported` says what to do. A
+    request ``set_fit_request(sample_weight=False)`` is respected. The result is the
+    same whether the user has switched metadata routing on or off, and this setting does
+    not change.
 
     Parameters
     ----------
@@ -93,16 +93,16 @@ def deliver(
         Rows that an early-stopping learner monitors. The learner stands alone or is the
         last step of Pipelines.
     labels : ndarray of shape (n_classes,), default=None
-        All labels, in order. If the labels are not 0, 1, and so on, XGBoost gets the
-        positions of the labels instead. With None, y is passed on unchanged.
+        All labels, sorted. XGBoost gets positions in this array if the labels are not
+        0, 1, and so on. If None, y is passed on unchanged.
 
     Returns
     -------
     fitted : estimator
         The fitted clone.
     deliveries : list of Delivery
-        A record for each estimator that got weights: which weights, and how the weights
-        were passed. The list is empty without weights.
+        One record for each estimator that got weights. It says which weights were
+        passed, and how. Without weights, the list is empty.
 
     Raises
     ------
@@ -173,9 +173,8 @@ def deliver_in_place(
         _fit_without_weights(estimator, X, y, fit_params, validation)
         return []
     if not is_composite(estimator):
-        # Metadata routing is switched on only if there are further arguments of fit.
-        # With routing on, some estimators refuse weights, or need a request on the
-        # scorer.
+        # Metadata routing is switched on only if fit has further arguments, because
+        # some estimators then refuse weights, or need a request on the scorer.
         routing = get_config()["enable_metadata_routing"] and bool(fit_params)
         with (
             routing_switched(routing),
@@ -214,8 +213,9 @@ def deliver_in_place(
 def routing_switched(on):
     """Return a context manager that switches metadata routing on or off.
 
-    The context manager of scikit-learn sets all options even if none changes. Therefore
-    this context manager is used only if the setting of routing differs from `on`.
+    The ``config_context`` of scikit-learn sets all options, even if none changes.
+    Therefore ``config_context`` is used only if the setting of routing differs from
+    `on`.
     """
     if get_config()["enable_metadata_routing"] == on:
         return nullcontext()
@@ -273,7 +273,7 @@ def deliver_fit_predict(estimator, X, y, weights, population, params):
 
 
 def leaves_traces(estimator, *, learner=True):
-    """Return whether a delivery of weights changes parameters or requests.
+    """Return whether a fit with weights changes parameters or metadata requests.
 
     Two kinds of estimators must be cloned before the fit: composites, because metadata
     requests are set on composites, and learners that get the weights as a parameter.
@@ -348,14 +348,14 @@ def _prepare(transformer, method, X, y, params, weights=None):
 
 
 def learns_with_weights(estimator):
-    """Return whether ``partial_fit`` takes weights, and no request forbids weights."""
+    """Return whether ``partial_fit`` takes weights and no request forbids weights."""
     if "sample_weight" not in arguments_of(estimator.partial_fit):
         return False
     return own_request(estimator, "sample_weight", "partial_fit") is not False
 
 
 def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=False):
-    """Call ``partial_fit`` with a chunk of rows, with weights if `weights` is not None.
+    """Call ``partial_fit`` with a chunk of rows, and with weights if there are any.
 
     Parameters
     ----------
@@ -366,15 +366,14 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
     weights : ndarray of shape (n_samples,) or None
         Weights of the rows; None means equal weights.
     classes : ndarray
-        All labels of the stream. The estimator gets these labels only with the first
-        chunk, because with these labels, the estimator checks the labels of every chunk
-        again.
+        All labels of the stream. They are passed only with the first chunk, because the
+        estimator would check them again with every further chunk.
     takes_weights : function
         Function such as `learns_with_weights`, which says whether ``partial_fit`` takes
         weights.
     drawn : bool, default=False
-        Whether rows were already drawn in proportion to one part of the weights;
-        `weights` is then the remaining part.
+        Whether rows were already drawn in proportion to a part of the weights. If so,
+        `weights` is the remaining part.
 
     Returns
     -------
@@ -406,11 +405,11 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
 def routing_without_weights(estimator, forbidden=(None, True)):
     """Return the routing of an estimator that does not request sample_weight.
 
-    The object around `estimator`, such as a WeightedClassifier, passes the weights
-    itself. A request inside `estimator` would override
-    ``set_fit_request(sample_weight=False)`` of the object around it. So each request
-    with a value in `forbidden` is set to False. If only None is in `forbidden`,
-    requests of the user stay.
+    A meta-estimator such as WeightedClassifier passes the weights to `estimator`
+    itself. Suppose that the user calls ``set_fit_request(sample_weight=False)`` of the
+    meta-estimator. A request inside `estimator` would override this setting. Therefore
+    each request whose value is in `forbidden` is set to False. If only None is in
+    `forbidden`, requests of the user stay.
     """
 
     def forbid(routing):

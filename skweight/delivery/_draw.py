@@ -1,7 +1,7 @@
 """Rows drawn in proportion to weights, for learners that accept no weights.
 
-``unsupported="resample"`` draws as many rows as the data have, and may repeat rows.
-``"subsample"`` leaves rows out and repeats no row.
+With ``unsupported="resample"``, as many rows are drawn as the data have, and rows may
+be repeated. With ``"subsample"``, rows may be left out, and no row is repeated.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ POLICIES = ("raise", "resample", "subsample")
 
 
 def draw(policy, weights, y, random_state):
-    """Return positions of the rows to fit on, ascending; y is None for a regression."""
+    """Return sorted positions of the rows to fit on; y is None for a regression."""
     if policy == "subsample":
         return systematic_subsample(weights, y, random_state=random_state)
     return systematic_resample(weights, random_state=random_state)
@@ -24,8 +24,8 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
     r"""Draw row positions in proportion to weights, by systematic resampling.
 
     Equidistant points with one uniform random offset are placed on the cumulative
-    weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor` times or one
-    time more. With independent draws, the number of times would vary more.
+    weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor` times or once
+    more. If draws were independent, these numbers would vary more.
 
     Parameters
     ----------
@@ -74,12 +74,12 @@ def systematic_subsample(weights, y=None, *, random_state=None):
     .. math:: \pi_i = m_k w_i / W_k , \quad m_k = \lfloor W_k / u \rfloor , \quad
        u = W_h / \lfloor W_h / \max_i w_i \rfloor ,
 
-    with :math:`W_k` the total weight of the class and :math:`h` the class of the
-    largest weight. The number :math:`m_k` of rows of each class is fixed. If weights
-    depend on the class only, the class with the largest weight keeps all rows. If
-    weights differ within the class of the largest weight, a row is kept in proportion
-    to its weight. The draw then follows all weights, but with a few very large weights,
-    few rows are drawn.
+    where :math:`W_k` is the total weight of class :math:`k`, and :math:`h` is the class
+    of the row with the largest weight. The number :math:`m_k` of drawn rows is fixed
+    for each class. If weights depend only on the class, class :math:`h` keeps all rows.
+    If weights differ within class :math:`h`, its rows are kept with probabilities in
+    proportion to their weights. If a few weights are very large, few rows are then
+    drawn.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ def systematic_subsample(weights, y=None, *, random_state=None):
 
     Notes
     -----
-    Rows of a class are shuffled, and drawn systematically. Time and memory are O(n),
-    except for the sort.
+    The rows of each class are shuffled, and then drawn systematically. Time and memory
+    are O(n), except for the sort.
 
     References
     ----------
@@ -130,18 +130,19 @@ def subsample_sizes(weights, codes):
 
 
 def whole_rows(weights, codes):
-    """Return a factor for the weights of each class that corrects rounded row numbers.
+    """Return a factor for the weights of each class, to correct rounded row numbers.
 
-    The number of drawn rows per class is rounded. After multiplication by the factors,
-    the total weight of each class is proportional to the number of drawn rows of the
-    class. The factors do not change which rows are drawn.
+    The number of drawn rows of each class is rounded, so it does not exactly fit the
+    weights. After the weights are multiplied by the factors, the total weight of each
+    class is proportional to the number of its drawn rows. The factors do not change
+    which rows are drawn.
     """
     sizes, masses, unit = _sizes(weights, codes)
     return np.divide(sizes * unit, masses, out=np.ones_like(masses), where=masses > 0)
 
 
 def _sizes(weights, codes):
-    """Return rows to draw and total weight of each class, and weight per drawn row."""
+    """Return number of rows to draw and total weight per class, and weight per row."""
     masses = np.bincount(codes, weights=weights)
     heaviest = np.argmax(weights)
     unit = masses[codes[heaviest]] / _floor(masses[codes[heaviest]] / weights[heaviest])
@@ -155,7 +156,7 @@ def _floor(numbers):
 
 
 def _subsample(rows, weights, size, rng):
-    """Return `size` of the rows of one class, drawn in proportion to `weights`."""
+    """Draw `size` rows of a class, in proportion to `weights`, without repetition."""
     w = weights[rows]
     sure = w >= w.sum() / size * (1 - 1e-9)  # avoids that rounding draws a row twice
     n_left = size - np.count_nonzero(sure)

@@ -1,9 +1,10 @@
 """Fit a single estimator with weights, and an adapter for composites.
 
-There are four ways to pass weights. The first possible way is used: the
-``sample_weight`` of `fit`; the parameter ``class_weight``, if weights are constant per
-class; the ``priors`` of a discriminant analysis, under the same condition; rows drawn
-in proportion to the weights, with or without replacement, if the caller allows a draw.
+There are four ways to pass weights, and the first possible way is used. The first way
+is the ``sample_weight`` of `fit`. If all rows of a class have the same weight, the
+parameter ``class_weight`` is the second way, and the ``priors`` of a discriminant
+analysis are the third. If the caller allows it, the last way is to draw rows in
+proportion to the weights, with or without replacement.
 """
 
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ POPULATION = "skweight_population_weight"
 
 
 def name_of(estimator):
-    """Return the class name of an estimator inside any FrozenEstimator or adapter."""
+    """Return the class name of an estimator, or of the estimator that it wraps."""
     if isinstance(estimator, FrozenEstimator | WeightAdapter):
         return name_of(estimator.estimator)
     return type(estimator).__name__
@@ -58,12 +59,12 @@ def takes_sample_weight(estimator):
 
 
 def takes_roles(estimator):
-    """Return whether an estimator needs population weights and emphasis separately.
+    """Return whether an estimator needs two weight vectors: population and emphasis.
 
-    Emphasis means weights that only change the learning. An estimator that calibrates,
-    decides or transforms must not use emphasis in these steps. An estimator that needs
-    both kinds of weights separately has a method ``_fit_with_roles(X, y, population,
-    emphasis, **fit_params)``.
+    Emphasis weights are weights that only change the learning. An estimator must not
+    use them to calibrate, to decide or to transform. If an estimator needs population
+    weights and emphasis weights separately, it has a method ``_fit_with_roles(X, y,
+    population, emphasis, **fit_params)``.
     """
     return hasattr(estimator, "_fit_with_roles")
 
@@ -74,15 +75,15 @@ def ways_in(estimator):
     params = params_of(estimator)
     if "class_weight" in params:
         ways.append("class_weight")
-    # Weights never replace a string as priors, such as "uniform" of NearestCentroid,
-    # because the user chose the string.
+    # If `priors` is a string, such as "uniform" of NearestCentroid, the user chose the
+    # string. It is not replaced by weights.
     if not isinstance(params.get("priors", ""), str):
         ways.append("priors")
     return ways
 
 
 def no_way_in(estimator, path=""):
-    """Return the exception for an estimator that does not support the weights."""
+    """Return the exception to raise if an estimator does not support the weights."""
     ways = ways_in(estimator)
     if ways:
         why = f"supports only {ways[0]}, but the weights differ within a class"
@@ -160,7 +161,7 @@ def fit_one(
 
 
 def _apart(weights, population):
-    """Return population weights and emphasis; `weights` is the product of both."""
+    """Split `weights`, a product, into population weights and emphasis weights."""
     if population is None or weights is population:
         return population, None if weights is population else weights
     counted = population > 0
@@ -179,13 +180,13 @@ def check_no_second_weight(estimator, names):
         )
 
 
-# Estimators whose `fit` chooses a parameter by held-out scores. The held-out scores
-# must have population weights, but these estimators would use the training weights.
+# Estimators whose `fit` chooses a parameter by scores of held-out rows. These scores
+# must use the population weights, but the estimators would use the training weights.
 _TUNES_ITSELF = {"LogisticRegressionCV"}
 
 
 def _fit_tuned(estimator, X, y, weights, population, fit_params):
-    """Fit an estimator that scores inside `fit`, with scores by population weights."""
+    """Fit an estimator that computes scores inside `fit`, with population weights."""
     scoring = estimator.scoring
     default = scoring is None or (isinstance(scoring, str) and scoring == "warn")
     passed = {} if population is None else {POPULATION: population}
@@ -221,15 +222,15 @@ def scorer_for(scoring, *, weighted):
 
 
 class OwnScore:
-    """Scorer that calls the ``score`` of an estimator with the population weights.
+    """Scorer that calls an estimator's ``score`` method with the population weights.
 
-    This scorer is for ``scoring=None`` of a search. Metadata routing is not enough: the
-    ``score`` of a Pipeline accepts weights only as ``sample_weight``, but in routing
-    the weights have another name.
+    A search with ``scoring=None`` gets this scorer. Metadata routing alone would fail,
+    because a Pipeline's ``score`` accepts weights only under the name
+    ``sample_weight``, but the weights have another name in routing.
     """
 
     def __call__(self, estimator, X, y, sample_weight=None):
-        """Return the score of the estimator, or of the last step of a Pipeline."""
+        """Return the score of the estimator; for a Pipeline, of its last step."""
         if isinstance(estimator, WeightAdapter):
             return self(estimator.estimator, X, y, sample_weight)
         if hasattr(estimator, "steps") and takes_roles(estimator):
@@ -257,8 +258,9 @@ class OwnScore:
 def fit_called(estimator, X, y, metadata, fit_params=None):
     """Fit a composite directly, with the metadata that it requests.
 
-    Metadata are passed by the names in metadata routing. Metadata that the composite
-    itself uses are passed by the name of the argument of `fit`.
+    Metadata for estimators inside the composite keep their names in metadata routing.
+    Metadata that the composite itself uses are passed under the names of its `fit`
+    arguments.
     """
     arguments = {}
     user_request = own_request(estimator, "sample_weight")
@@ -274,7 +276,7 @@ def fit_called(estimator, X, y, metadata, fit_params=None):
 
 
 def by_class_or_none(y, weights):
-    """Return labels, weights and shares of classes; None if weights vary in a class."""
+    """Return label, weight and share of each class; None if weights vary in a class."""
     classes, codes = encode_labels(np.asarray(y))
     counts = np.bincount(codes)
     class_weight = np.bincount(codes, weights=weights) / counts
@@ -285,7 +287,7 @@ def by_class_or_none(y, weights):
 
 @contextmanager
 def watching(validation, estimator, fit_params, X, y):
-    """Pass any validation rows to an estimator; yield the arguments of `fit`.
+    """Pass validation rows, if any, to an estimator; yield the arguments of `fit`.
 
     The settings for early stopping hold only within this block.
     """
@@ -299,22 +301,25 @@ def watching(validation, estimator, fit_params, X, y):
 class WeightAdapter(BaseEstimator):
     """Wrap an estimator inside a composite that metadata routing cannot reach.
 
-    An adapter is needed in six cases: estimators without ``sample_weight`` or without
-    support for routing; estimators in composites that route the same metadata twice, so
-    that an alias is resolved too early; selectors whose ``fit_transform`` loses
-    metadata; composites whose parts a search replaces after routing; transformers that
-    fail while routing is on; and learners with validation rows, because the validation
-    rows must go through the steps before the learner. The adapter is a router, so the
-    adapter gets metadata under the names in routing. The adapter fits the estimator as
-    if there were no composite, and has the attributes and parameters of the estimator.
+    An adapter is needed for six kinds of estimators:
+
+    - estimators without ``sample_weight`` or without support for routing;
+    - members of composites that route metadata twice, and resolve an alias too early;
+    - selectors whose ``fit_transform`` loses metadata;
+    - composites inside a search that replaces their parts after routing was set up;
+    - transformers that fail while routing is on;
+    - learners with validation rows, which must first pass through the previous steps.
+
+    The adapter gets metadata under their names in routing. It fits the estimator as if
+    there were no composite, and has the attributes and parameters of the estimator.
 
     Parameters
     ----------
     estimator : estimator
         The wrapped estimator, which is fitted in place.
     names : dict {str: str}
-        Names of metadata in routing, mapped to arguments of ``fit``; ``TRAINING`` is
-        the training weight.
+        For each name of metadata in routing, the name of the argument of ``fit``. The
+        name ``TRAINING`` stands for the training weights.
     composite : bool, default=False
         Whether the estimator routes metadata to other estimators, under the same names.
     unsupported, random_state
@@ -353,9 +358,9 @@ class WeightAdapter(BaseEstimator):
         population = arguments.pop(POPULATION, None)
         # Transformers are fitted with the population weights.
         weights = arguments.pop(TRAINING, population)
-        # Routing is on for the composite. Some estimators refuse weights with routing
-        # on, so routing is switched off for the fit of the estimator inside the
-        # adapter.
+        # Metadata routing is on for the composite, but some estimators refuse weights
+        # if routing is on. Therefore routing is off while the estimator inside the
+        # adapter is fitted.
         with (
             config_context(enable_metadata_routing=False),
             watching(self.validation, self.estimator, arguments, X, y) as arguments,

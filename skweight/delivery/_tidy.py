@@ -1,4 +1,4 @@
-"""Remove all adapters and requests that a fit with weights left in fitted objects."""
+"""Clean up after a fit with weights: remove adapters and metadata requests."""
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -14,7 +14,7 @@ from skweight.delivery._one import WeightAdapter
 
 
 def tidied(value, visited=None):
-    """Remove adapters and requests, which a fit with weights left, from fitted objects.
+    """Remove adapters and metadata requests from objects that were fitted with weights.
 
     The steps, members and candidates of a composite then look as the user passed them.
     """
@@ -41,8 +41,8 @@ def tidied(value, visited=None):
         _withdraw(value, "fit")
         _withdraw(value, "score")
         forget_requests(value)
-        # Only composites were changed inside. Other objects, such as a large forest,
-        # are skipped.
+        # The fit changed only composites. Other objects, such as a large forest, are
+        # skipped.
         asks_alone = isinstance(routing_of(value), MetadataRequest)
         if not (asks_alone and hasattr(value, "get_params")):
             for name, item in vars(value).items():
@@ -54,8 +54,8 @@ def _may_hold_traces(value):
     """Return whether an object may contain adapters or requests."""
     if isinstance(value, FrozenEstimator | type) or not hasattr(value, "__dict__"):
         return False
-    # Scorers and calibrated models of scikit-learn are no estimators but contain
-    # estimators.
+    # Scorers and calibrated models of scikit-learn are not estimators, but contain
+    # some.
     of_sklearn = type(value).__module__.startswith("sklearn.")
     return of_sklearn or hasattr(value, "get_metadata_routing")
 

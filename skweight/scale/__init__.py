@@ -1,9 +1,10 @@
 """Weights, calibration and metrics from sums, for data larger than memory.
 
-Statistics are sums over chunks of rows, in any order and on any machine. `summarize`
-computes the sums from files and engines (dask, Spark, polars). ``fit_statistics`` of
-strategies and calibrators learns from the sums. The fitted weights and maps are applied
-in the engine that holds the rows, and the engine trains the model.
+Statistics are sums over chunks of rows, which may come in any order and from any
+machine. `summarize` computes the sums from files and from tables of dask, Spark and
+polars. The method ``fit_statistics`` of strategies and calibrators learns from the
+sums. The package that holds the rows, such as Spark, then applies the fitted weights
+and maps, and trains the model.
 """
 
 from skweight.scale._folds import hash_folds

@@ -19,13 +19,13 @@ def dataset_of(source):
     )
     several = isinstance(source, list | tuple)
     paths = [os.fspath(path) for path in source] if several else os.fspath(source)
-    # A folder name such as "y=1" gives the value of the column y, as in pandas and
-    # Spark.
+    # As in pandas and Spark, a folder named "y=1" means that column y is 1 in its
+    # files.
     return dataset.dataset(paths, partitioning="hive")
 
 
 def parts_of(dataset):
-    """Yield the file name and the row group, for each row group of Parquet files."""
+    """Yield each row group of Parquet files, together with the file name."""
     try:
         fragments = list(dataset.get_fragments())
     except ValueError as error:
@@ -42,7 +42,7 @@ def parts_of(dataset):
 
 
 def batches_of(part, dataset, columns):
-    """Yield batches of rows of a part of a dataset, without reading far ahead."""
+    """Yield the rows of a part of a dataset in batches, without reading far ahead."""
     return part.to_batches(
         schema=dataset.schema,
         columns=columns,
@@ -89,7 +89,7 @@ def _counted(batches, progress):
 def write_with(source, to, column, weigh):
     """Write a dataset with a column of weights to a Parquet file.
 
-    The new file gets the final name when all rows are written.
+    The file has a temporary name until all rows are written.
     """
     dataset = dataset_of(source)
     pyarrow = import_optional("pyarrow", extra="arrow", feature="Writing Parquet files")

@@ -7,7 +7,7 @@ import numpy as np
 
 from skweight._utils.validation import say
 
-# Number of rows of a chunk that is read from a table on disk or in memory.
+# Number of rows in each chunk of a table on disk or in memory.
 CHUNK_ROWS = 1 << 18
 
 
@@ -26,7 +26,7 @@ def is_dataset(source):
 
 
 def is_table(source):
-    """Return whether the rows come from one table, in memory or as a memory map."""
+    """Return whether the rows come from one table, which may be a memory map."""
     if isinstance(source, np.ndarray):
         return source.ndim == 2 or source.dtype.names is not None
     if isinstance(source, dict) or hasattr(source, "columns"):
@@ -42,7 +42,7 @@ def is_dict_of_dask(source):
 
 
 class Roles(NamedTuple):
-    """Names or positions of columns with labels, scores, ...; None if not given."""
+    """Columns with labels, scores, ..., by name or position; None if not given."""
 
     y: Any = None
     score: Any = None
@@ -50,7 +50,7 @@ class Roles(NamedTuple):
     X: Any = None
 
     def columns(self, statistics):
-        """Return the columns that the statistics need, or None for all columns."""
+        """Return the columns that the statistics need; None means all columns."""
         needed = []
         for statistic in statistics:
             for role in statistic._takes:
@@ -87,7 +87,7 @@ class Roles(NamedTuple):
             getattr(self, role) for role in (*statistic._takes, "sample_weight")
         ]
         if "X" not in statistic._takes and all(role is None for role in named_roles):
-            # If the user names no column, the chunk holds the arguments of
+            # If the user names no column, a chunk is a tuple with the arguments of
             # ``statistic.update``, in the order of the signature.
             columns = tuple(chunk) if isinstance(chunk, tuple | list) else (chunk,)
             if len(columns) < len(statistic._takes) and len(statistic._takes) > 1:
@@ -111,7 +111,7 @@ class Roles(NamedTuple):
 
 
 def names_of(chunk):
-    """Return the names of the columns of a chunk, or None if columns have no names."""
+    """Return the column names of a chunk, or None if the columns have no names."""
     if engine_of(chunk) == "pyarrow":
         return list(chunk.schema.names) if hasattr(chunk, "schema") else None
     if isinstance(chunk, dict):
@@ -182,8 +182,8 @@ def table_of(chunk, columns):
     return pd.DataFrame({column: column_of(chunk, column) for column in columns})
 
 
-# Columns of labels are not converted to arrays, because converting all labels of a
-# pyarrow column to Python strings would be slow.
+# Columns of labels are not converted to arrays. If they were, pyarrow would convert
+# every label to a Python string, which is slow.
 _TAKE = {"X": table_of, "y": raw_column_of}
 
 
@@ -198,7 +198,7 @@ def n_rows_of(chunk):
 
 
 def in_slices(table):
-    """Yield slices of CHUNK_ROWS rows of a table in memory or of a memory map."""
+    """Yield slices of a table or memory map, with CHUNK_ROWS rows each."""
     n_rows = n_rows_of(table)
     if isinstance(table, dict):
         lengths = {name: len(values) for name, values in table.items()}

@@ -51,7 +51,7 @@ def partitions_of(source, columns):
 
 
 def _check_aligned(arrays):
-    """Raise if the dask arrays of the columns do not have the same partitions."""
+    """Raise if the columns are dask arrays with different partitions."""
     in_memory = [name for name in arrays if engine_of(arrays[name]) != "dask"]
     if in_memory:
         raise TypeError(

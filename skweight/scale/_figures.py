@@ -1,4 +1,4 @@
-"""Metrics of binned scores; a bin with many rows is one weighted row per class."""
+"""Metrics of binned scores, where one weighted row per class replaces a large bin."""
 
 from typing import NamedTuple
 
@@ -18,16 +18,16 @@ from skweight.metrics._calibration import (
 
 
 class BinnedScores(NamedTuple):
-    """Single rows, and one weighted row per class for each full bin (with many rows).
+    """Single rows of small bins, and one weighted row per class for each full bin.
 
     Attributes
     ----------
     scores : ndarray of shape (n_used,)
         Score of the single row, or weighted mean score of the rows in the bin.
     codes : ndarray of shape (n_used,)
-        Position of the class of the row.
+        Position of the row's class.
     bins : ndarray of shape (n_used,)
-        Rank of the score or the full bin, from the lowest score up.
+        Rank of the single score or of the full bin; the lowest has rank 0.
     n_rows, mass, squares : ndarray of shape (n_used,)
         Number of rows of positive weight that the entry stands for, sum of the weights
         of these rows, and sum of the squared weights.
@@ -54,7 +54,7 @@ def probabilities(scores, calibrator):
 
 
 def _masses(binned):
-    """Return the total weight of both classes in each bin, shape (2, n_positions)."""
+    """Return the total weight of each class in each bin, of shape (2, n_positions)."""
     n_positions = binned.bins[-1] + 1
     cell = binned.codes * n_positions + binned.bins
     return np.bincount(cell, binned.mass, 2 * n_positions).reshape(2, n_positions)
@@ -83,7 +83,7 @@ def log_loss(binned, calibrator):
 
 
 def _grouped(binned, calibrator, n_bins):
-    """Return probabilities of the second class, and groups of rows of equal weight."""
+    """Return probabilities of the second class, and groups of equal total weight."""
     proba = probabilities(binned.scores, calibrator)[:, 1]
     # Groups are formed of whole bins, so both classes of a full bin (a bin with many
     # rows) are in the same group.
@@ -111,7 +111,7 @@ def reliability(binned, calibrator, n_bins, confidence):
 
 
 def calibration_error(binned, calibrator, n_bins, debias):
-    """Return the root mean square distance between predictions and frequencies."""
+    """Return the root mean square difference between predictions and frequencies."""
     check_bool(debias, name="debias")
     proba, groups = _grouped(binned, calibrator, n_bins)
     miss = binned.codes - proba
@@ -145,8 +145,8 @@ def cost_threshold(binned, calibrator, cost, classes):
     false = np.append(np.cumsum(mass[0][::-1])[::-1], 0.0) * costs[0, 1]
     total = missed + false
     proba = probabilities(binned.scores[first], calibrator)[:, 1]
-    # If several thresholds have the lowest cost, the threshold is taken from the middle
-    # of the longest run of neighbouring thresholds with the lowest cost.
+    # Several thresholds may have the lowest cost. Then the middle of the longest run of
+    # neighbouring thresholds with this cost is used.
     cheapest = np.flatnonzero(total <= total.min() + rules.TIE * np.abs(total).max())
     runs = np.split(cheapest, np.flatnonzero(np.diff(cheapest) > 1) + 1)
     run = max(runs, key=len)
@@ -159,7 +159,7 @@ def cost_threshold(binned, calibrator, cost, classes):
 
 
 def conformal_quantile(binned, calibrator, coverage, by_class):
-    """Return the quantile over rows of 1 minus the probability of the true label."""
+    """Return the quantile, over rows, of (1 - probability of the true label)."""
     check_number(coverage, name="coverage", low=0, high=1, include="neither")
     check_bool(by_class, name="by_class")
     proba = probabilities(binned.scores, calibrator)
@@ -179,7 +179,7 @@ def _part(binned, selected):
 
 
 def _quantile(miss, binned, coverage):
-    """Return the weighted quantile of `miss` and of infinity with the mean weight."""
+    """Return the weighted quantile of `miss` plus one infinite value of mean weight."""
     if not miss.size:
         return np.inf
     order = np.argsort(miss)

@@ -1,4 +1,4 @@
-"""Update statistics by chunks of rows, or by partitions of dask, Spark or Parquet."""
+"""Update statistics with chunks of rows, or partitions of dask, Spark or Parquet."""
 
 import pickle
 import sys
@@ -38,7 +38,7 @@ def fill_by_chunks(chunks, statistics, roles, progress, empty=False):
 
 
 def partials_of(chunks, statistics, roles):
-    """Return statistics of the given chunks, one object for each of ``statistics``."""
+    """Return the statistics of some chunks: a new object for each of ``statistics``."""
     partials = [statistic._empty() for statistic in statistics]
     for chunk in chunks:
         for partial in partials:
@@ -51,7 +51,7 @@ def partials_of(chunks, statistics, roles):
 
 
 def sum_partition(chunks, statistics, roles):
-    """Return (pickled sums, None) of a partition, or after an error (None, message).
+    """Return (pickled sums, None) for a partition; after an error, (None, message).
 
     The error is returned and not raised. If the error were raised, dask or Spark would
     only try again, and the results of the other partitions would be lost.
@@ -73,8 +73,8 @@ def take_partitions(results, statistics, source, progress):
     statistics : list of objects
         Statistics to which the sums are added.
     source : hashable
-        Identity of the table or files that were read, so that all partitions have
-        unique keys.
+        Identifier of the table or files that were read. It is a part of the key of each
+        partition, so that all keys are unique.
     """
     bad, n_partitions = {}, 0
     for partition, pickled, sentence in results:
@@ -98,7 +98,7 @@ def take_partitions(results, statistics, source, progress):
 
 
 def take_partition(key, partials, statistics):
-    """Add the sums of a partition under the key of the partition."""
+    """Store the sums of a partition under the partition's key."""
     for statistic, partial in zip(statistics, partials, strict=True):
         statistic._refuse_closed(key)
         statistic._agree(partial._all_labels())

@@ -14,11 +14,11 @@ def hash_folds(key, n_folds=5, *, seed=0):
     Use this function for held-out scores of data larger than memory: train without fold
     f, score fold f, and calibrate on the scores of all folds. It is also possible to
     hold out only one fold. The fold of a row depends only on the key of the row. The
-    fold is therefore the same in every engine (dask, polars, Spark or SQL), and for any
-    partitions and order of the rows. The fold does not change if a lost partition is
+    fold is therefore the same in dask, polars, Spark and SQL. It does not depend on the
+    partitions or on the order of the rows. It does not change if a lost partition is
     computed again, or if rows are added. Rows of the same key, such as a customer, stay
-    together. Do not use random numbers: a lazy engine draws new numbers at each
-    computation, so that a row of the training may later count as held out.
+    together. Do not use random numbers instead: lazy tables draw new numbers at each
+    computation, so a row used in training may later count as held out.
 
     .. math:: f = \mathrm{int}(\mathrm{md5}(\text{"seed:key"})_{1 \ldots 8}, 16)
        \bmod k
@@ -26,8 +26,9 @@ def hash_folds(key, n_folds=5, *, seed=0):
     Parameters
     ----------
     key : array-like of shape (n_samples,), Series, or column of an engine
-        Key of each row, an integer or a string: an array, a Series of pandas, polars or
-        dask, an array of dask, an expression of polars, or a Column of Spark.
+        Key of each row; keys are integers or strings. The container may be an array, a
+        Series of pandas, polars or dask, a dask array, a polars expression, or a Spark
+        Column.
     n_folds : int, default=5
         Number of folds, at least 2.
     seed : int, default=0
@@ -36,14 +37,15 @@ def hash_folds(key, n_folds=5, *, seed=0):
     Returns
     -------
     folds : ndarray of int, or the type of `key`
-        Fold of each row, from 0 to ``n_folds - 1``: an array for arrays and Series in
-        memory, a Series or array of dask, an expression of polars, a Column of Spark.
+        Fold of each row, from 0 to ``n_folds - 1``. For arrays and Series in memory,
+        the result is an array. For dask, polars expressions and Spark, the type is the
+        type of `key`.
 
     Raises
     ------
     TypeError
         If keys are neither integers nor strings. Floats are not allowed, because
-        engines write floats differently.
+        Python, Spark and SQL convert floats to different strings.
     ValueError
         If a key is missing, or `n_folds` is below 2.
 

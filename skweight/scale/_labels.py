@@ -8,12 +8,12 @@ from skweight.scale._chunks import engine_of
 
 
 def encode(y, *, owner):
-    """Return the sorted labels of a chunk, and the position of the label of each row.
+    """Return the sorted labels of a chunk, and for each row, the position of its label.
 
     Parameters
     ----------
     y : array-like, Series, or array of pyarrow
-        Labels of any type, of at least one row.
+        Labels of any type. There must be at least one row.
     owner : str
         Name of the calling function, for messages.
 
@@ -53,7 +53,7 @@ def encode(y, *, owner):
 
 
 def _sorted(labels, codes, owner, *, unused=False):
-    """Return the sorted labels, and the position of the label of each row."""
+    """Return the sorted labels, and for each row, the position of its label."""
     if unused:
         # Drop categories that do not occur.
         used = np.flatnonzero(np.bincount(codes, minlength=len(labels)))

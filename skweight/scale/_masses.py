@@ -1,4 +1,4 @@
-"""Weighted counts of rows per class, and per combination of values of columns."""
+"""Weighted counts of rows, for each class or for each combination of column values."""
 
 import numpy as np
 
@@ -13,18 +13,18 @@ _N_SUMS = 3
 
 
 class CellMasses(Sums):
-    r"""Total weight of every combination of values of some columns, chunk by chunk.
+    r"""Total weights of combinations of column values, summed chunk by chunk.
 
-    Raking, balanced groups and reweighing are fitted on these total weights instead of
-    the rows. A cell is a combination of values that occurs in the rows. The method
-    `margin` gives the shares of the values of a single column.
+    A cell is a combination of column values that occurs in the rows. Raking, balanced
+    groups and reweighing can be fitted on the total weights of cells, without the rows.
+    The method `margin` gives the shares of the values of a single column.
 
     .. math:: W_c = \sum_{i \in c} s_i
 
     Parameters
     ----------
     columns : list of str or int
-        Columns whose combinations of values are counted, by name or position. Memory
+        Columns (names or positions) whose combinations of values are counted. Memory
         grows with the number of combinations that occur.
     by_label : bool, default=False
         Whether the label is counted too, as the last value of every cell.
@@ -32,8 +32,9 @@ class CellMasses(Sums):
     Attributes
     ----------
     mass_ : dict {tuple: float}
-        Total weight of every cell. A cell holds one value of each of `columns`, in the
-        order of `columns`. With `by_label`, the label follows. None is a missing value.
+        Total weight of every cell. The key is a tuple with one value of each of
+        `columns`, in the order of `columns`. If `by_label` is True, the label comes
+        last. None stands for a missing value.
     n_rows_ : int
         Number of rows of positive weight.
     keys : set
@@ -146,7 +147,7 @@ class CellMasses(Sums):
         return {value: mass / total for value, mass in shares.items()}
 
     def as_rows(self):
-        """Return two weighted rows per cell, or one row if only one row is in the cell.
+        """Return two weighted rows per cell, or one for a cell with a single row.
 
         Returns
         -------
@@ -162,8 +163,8 @@ class CellMasses(Sums):
 
         totals = self._totals()
         cells = [cell for cell in sorted(totals, key=_rank) if totals[cell][1] > 0]
-        # Strategies warn about cells (combinations of values) with a single row, so a
-        # cell of one row must give one row.
+        # Strategies warn about cells (combinations of values) with a single row.
+        # Therefore a cell with one row must also be represented by one row.
         times = [1 if totals[cell][0] == 1 else 2 for cell in cells]
         rows = [c for c, n in zip(cells, times, strict=True) for _ in range(n)]
         columns = [[row[index] for row in rows] for index in range(len(self.columns))]
@@ -193,7 +194,7 @@ class CellMasses(Sums):
 
 
 class ClassMasses(Sums):
-    r"""Weighted counts of the rows of every class, chunk by chunk.
+    r"""Weighted numbers of rows for every class, counted chunk by chunk.
 
     Strategies that weight rows by class are fitted on these counts instead of the rows:
     ``fit_statistics`` of :class:`~skweight.BalancedWeighting`,
@@ -323,8 +324,8 @@ def _sums_of_cells(values, weight):
     for column in values:
         code, level = pd.factorize(column, use_na_sentinel=False)
         codes = codes * len(level) + code
-        # Only combinations of values that occur get a code, so that the codes of the
-        # combinations do not overflow.
+        # Only combinations that occur get a code. Codes for all possible combinations
+        # could exceed the range of integers.
         used, codes = np.unique(codes, return_inverse=True)
         before = used // len(level)
         levels = [labels[before] for labels in levels]
@@ -337,7 +338,7 @@ def _sums_of_cells(values, weight):
 def _value(value):
     value = plain(value)
     # A missing value is None, NaN, NaT or NA of pandas. NaN and NaT are not equal to
-    # themselves, and NA == NA gives NA, which is not True.
+    # themselves. The result of NA == NA is NA, which is not True.
     return value if value is not None and (value == value) is True else None
 
 

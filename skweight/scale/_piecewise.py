@@ -1,4 +1,4 @@
-"""A fitted calibrator as a piecewise linear map, for data warehouses without Python."""
+"""Convert a calibrator to a piecewise linear map, for databases without Python."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,9 @@ _MOST = 4096
 # Intervals between knots narrower than _NARROWEST are not divided, so that a jump of
 # the calibrator becomes a steep line.
 _NARROWEST = 1e-7
-# Attributes of calibrators with the scores at which the curves bend, and the shift of
-# the scores, which gives scores on both sides of a jump.
+# Names of the attributes in which calibrators store the scores where their curves bend,
+# each with a shift. Adding and subtracting the shift gives scores on both sides of a
+# jump.
 _KINKS = [
     ("scores", 0.0),
     ("lower_scores", 0.0),
@@ -28,7 +29,7 @@ _KINKS = [
 
 @dataclass(frozen=True)
 class PiecewiseMap:
-    """A calibration of two classes as a piecewise linear map from scores to log odds.
+    """A calibration of two classes, as a piecewise linear map from scores to log odds.
 
     Use this map if new rows are scored without Python, for example in Spark or in a
     data warehouse. The map is a pair of arrays, as for ``numpy.interp``, or an SQL
@@ -96,17 +97,17 @@ class PiecewiseMap:
         calibrator : BaseCalibrator
             Fitted calibrator of two classes.
         tol : float, default=1e-3
-            Largest error of the log odds in the middle between two knots, in (0, inf).
-            For a small probability, this error equals the relative error of the
-            probability. Raising `tol` makes the SQL expression shorter.
+            Largest allowed error of the log odds, measured midway between two knots, in
+            (0, inf). For a small probability, this error equals the relative error of
+            the probability. Raising `tol` makes the SQL expression shorter.
         low, high : float, default=-20.0, 20.0
             Range of the scores of the knots; the map is constant outside this range.
 
         Returns
         -------
         knots : PiecewiseMap
-            The map, with some tens of knots for parametric calibrators, and more for
-            isotonic calibrators.
+            The map. Parametric calibrators give some tens of knots; isotonic
+            calibrators give more.
         """
         check_number(tol, name="tol", low=0, include="neither")
         if not low < high:
@@ -175,13 +176,14 @@ class PiecewiseMap:
         Returns
         -------
         expression : str
-            The probability of the second class, or with a `threshold` the chosen label.
-            The SQL expression uses ``CASE``, comparisons and ``exp`` only.
+            SQL expression that uses only ``CASE``, comparisons and ``exp``. Its value
+            is the probability of the second class, or the chosen label if `threshold`
+            is not None.
         """
         log_odds = self._case(score, 0, self.scores.size - 1)
         low, high = self._ends(score)
-        # The SQL expression first tests for scores outside the knots and then bisects,
-        # so that a row takes only a few comparisons.
+        # The SQL expression first tests whether the score is outside the knots. Then it
+        # bisects the knots, so that each row needs only a few comparisons.
         log_odds = f"CASE {low} {high} ELSE {log_odds} END"
         if threshold is None:
             return f"1 / (1 + exp(-({log_odds})))"
@@ -218,11 +220,11 @@ class PiecewiseMap:
 
 
 def _needed(x, y, tol):
-    """Return positions of the knots that linear interpolation up to `tol` needs."""
+    """Return the positions of the knots that keep the error below `tol`."""
     needed, start = [0], 0
     while start < x.size - 1:
-        # Find the farthest knot to which a straight line is close to all knots in
-        # between: first by doubling the step, and then by bisection.
+        # Find the farthest knot such that a straight line to this knot is close to all
+        # knots in between. The step is doubled first, and then bisected.
         good, step = start + 1, 2
         while start + step < x.size and _straight(x, y, start, start + step, tol):
             good, step = start + step, 2 * step

@@ -21,15 +21,15 @@ def fill(source, statistics, roles, progress):
 
 
 def with_class_weights(frame, y, column, table):
-    """Return a frame with the weight of each row's label, by a polars expression.
+    """Add a column with the weight of each row's label, by a polars expression.
 
     A label without a weight raises an error in polars.
     """
     import polars as pl
 
     weight = pl.col(y).replace_strict(table, default=None, return_dtype=pl.Float64)
-    # For an unknown label, polars casts the error message to a number. The cast fails,
-    # and the error of polars quotes the message.
+    # For an unknown label, the expression tells polars to cast our error message to a
+    # number. The cast fails, and the error that polars raises quotes the message.
     label = pl.col(y).cast(pl.String).fill_null("null")
     unknown = pl.lit(f"The weighting was fitted on {list(table)}; unknown label ")
     refuse = pl.when(weight.is_null()).then(unknown + label).cast(pl.Float64)
@@ -37,7 +37,7 @@ def with_class_weights(frame, y, column, table):
 
 
 def with_weights(frame, column, weigh):
-    """Return a frame with a weight for every row, computed by batches."""
+    """Add a column with a weight for every row, computed batch by batch."""
     import polars as pl
 
     def add(batch):

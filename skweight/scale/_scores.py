@@ -17,7 +17,7 @@ from skweight.scale import _figures as figures
 from skweight.scale._figures import BinnedScores
 from skweight.scale._labels import encode
 
-# Rows summed at once, so that temporary arrays stay in the processor's cache.
+# Number of rows to sum at once, so that temporary arrays fit in the processor cache.
 _BLOCK = 1 << 15
 # Number of bins in a block; empty blocks are not stored.
 _PER_BLOCK = 64
@@ -25,12 +25,12 @@ _PER_BLOCK = 64
 _N_SUMS = 4
 # Scores are clipped to [-_FAR, _FAR], so that the sums of scores are finite.
 _FAR = 1e100
-# Largest share of the weight with scores outside the limit that causes no warning.
+# If more than this share of the weight has scores outside the limit, a warning follows.
 _MOST_BEYOND = 0.01
 # Special values instead of a block number. _SEEN marks that a label occurs, even if all
 # rows of the label have weight zero. _ROWS marks the single rows.
 _SEEN, _ROWS = -1, -2
-# A bin with at most _FEW rows also stores the single rows.
+# A bin with at most _FEW rows also stores its rows one by one.
 _FEW = 256
 # Single rows of full bins are removed when this many single rows are stored, then at
 # each doubling, so that the time per row does not depend on the number of chunks.
@@ -44,10 +44,10 @@ class ScoreStatistics(Sums):
     Calibrators are fitted on the sums by ``fit_statistics``, instead of the rows. The
     methods of the object return metrics without a further pass. For every bin of the
     log odds and every class, the object stores the number of rows, :math:`\sum w`,
-    :math:`\sum w^2` and :math:`\sum w z`. Effective rows are therefore exact, and the
-    score of a bin is the mean score of the rows in the bin. A bin with at most 256 rows
-    also stores these rows, so that nothing is lost in the tails. The size is about a
-    megabyte, with a bound that does not depend on the number of rows.
+    :math:`\sum w^2` and :math:`\sum w z`. Effective sample sizes are therefore exact,
+    and the score of a bin is the mean score of the rows in the bin. A bin with at most
+    256 rows also stores these rows, so that nothing is lost in the tails. The size is
+    about a megabyte, with a bound that does not depend on the number of rows.
 
     The scores must come from rows that the model was not fitted on (see
     :func:`hash_folds`). The weights must be population weights.
@@ -95,17 +95,17 @@ class ScoreStatistics(Sums):
     -----
     *Isotonic curves* from these sums differ from the isotonic curves of the rows. In
     the benchmarks, with equal weights, the difference of the probabilities is less than
-    0.02 at every row. If the weights are so uneven that the effective number of rows is
-    a third of the number of rows, the difference is 0.03. With ``centered=False`` (a
-    step function), 0.02 and 0.03 hold in the middle of each step, because a jump may
-    move within a bin. With up to 100,000 rows of spread scores, nearly all bins store
-    single rows, and the curves are almost the same.
+    0.02 at every row. If the weights are so uneven that the effective sample size is a
+    third of the number of rows, the difference is 0.03. With ``centered=False`` (a step
+    function), the values 0.02 and 0.03 hold only in the middle of each step, because a
+    jump may move within a bin. With up to 100,000 rows of spread scores, nearly all
+    bins store single rows, and the curves are almost the same.
 
     The time is O(n). For three or more classes, use one object for each class against
-    the rest, with the log odds of the class and ``y == label``, and divide the
-    calibrated probabilities by their sum. Alternatively, fit a calibrator in memory on
-    a sample with a fixed number of rows per class. As ``sample_weight`` of a row, pass
-    the total weight of its class divided by the number of sampled rows of this class.
+    the rest: pass the log odds of the class as scores, and ``y == label`` as labels.
+    Then divide the calibrated probabilities by their sum. Or fit a calibrator in memory
+    on a sample with a fixed number of rows per class. As ``sample_weight``, pass the
+    total weight of the row's class divided by the number of sampled rows of the class.
 
     References
     ----------
@@ -262,13 +262,13 @@ class ScoreStatistics(Sums):
         return float(mass[:, [0, -1]].sum() / max(mass.sum(), 1e-300))
 
     def binned(self, *, shared=False):
-        """Return the single rows of bins with few rows, and weighted rows of full bins.
+        """Return the rows of bins with few rows, and weighted rows for the full bins.
 
         Parameters
         ----------
         shared : bool, default=False
-            Whether both classes of a full bin have the same score, the mean over all
-            rows of the bin, as rankings need. False uses the mean of each class.
+            True gives both classes of a full bin the same score (the mean of the bin),
+            as metrics of the ranking need. False gives each class its own mean.
 
         Returns
         -------
@@ -344,7 +344,7 @@ class ScoreStatistics(Sums):
         return figures.reliability(self.binned(), calibrator, n_bins, confidence)
 
     def calibration_error(self, calibrator=None, *, n_bins=15, debias=True):
-        """Return the root mean square distance of predictions and frequencies.
+        """Return the root mean square difference of predictions and frequencies.
 
         Parameters
         ----------
@@ -358,7 +358,7 @@ class ScoreStatistics(Sums):
         Returns
         -------
         error : float
-            Error of probability, as by :func:`skweight.metrics.calibration_error`.
+            The error as in :func:`skweight.metrics.calibration_error`.
         """
         return figures.calibration_error(self.binned(), calibrator, n_bins, debias)
 
@@ -390,8 +390,8 @@ class ScoreStatistics(Sums):
     def conformal_quantile(self, coverage=0.9, calibrator=None, *, by_class=False):
         """Return the quantile of conformity scores for prediction sets.
 
-        The set of labels whose probability is at least 1 minus the quantile contains
-        the true label with probability `coverage`, in rows of the same distribution.
+        Take all labels whose probability is at least 1 minus the quantile. For rows of
+        the same distribution, they include the true label with probability `coverage`.
 
         Parameters
         ----------
@@ -442,7 +442,7 @@ class ScoreStatistics(Sums):
 
     def _empty(self):
         empty = super()._empty()
-        # The new sums will be added to the sums of self, where some bins are full.
+        # The new sums will be added to the sums of self, which may have full bins.
         empty._full_elsewhere = self._n_in_bin > _FEW
         return empty
 
@@ -578,7 +578,7 @@ def _check_scores(scores):
             "scores must be one number per row, the log odds or decision value of the "
             f"second class; got shape {scores.shape} of dtype {scores.dtype}."
         )
-    # float(): scores of small NumPy types cannot be compared with 1e100.
+    # Call float(), because scores of small types cannot be compared with 1e100.
     if scores.size and not -_FAR <= float(scores.min()) <= float(scores.max()) <= _FAR:
         n_bad = int(np.count_nonzero(~np.isfinite(scores)))
         if n_bad:

@@ -5,8 +5,8 @@ from functools import partial
 from skweight._utils.optional import import_optional
 from skweight.scale._fill import sum_partition, take_partitions
 
-# The keys of rows must have one of _TYPES_OF_KEYS, because Spark converts other types
-# to other strings than Python.
+# The keys of rows must have one of these types. Spark and Python would convert keys of
+# other types to different strings.
 _TYPES_OF_KEYS = ["string", "tinyint", "smallint", "int", "bigint"]
 
 
@@ -35,7 +35,7 @@ def _bytes(value):
 
 
 def _sum_batches(statistics, roles, batches):
-    """Yield one row for a partition, with the number and the sums or error message."""
+    """Yield one row per partition: its number, and its sums or an error message."""
     import pyarrow
     from pyspark import TaskContext
 
@@ -50,7 +50,7 @@ def _sum_batches(statistics, roles, batches):
 
 
 def with_class_weights(frame, y, column, table):
-    """Return a DataFrame with the weight of each row's label, by a Spark expression.
+    """Add a column with the weight of each row's label, by a Spark expression.
 
     A label without a weight raises an error in Spark.
     """
@@ -68,7 +68,7 @@ def with_class_weights(frame, y, column, table):
 
 
 def with_weights(frame, column, weigh):
-    """Return a DataFrame with a weight for every row, by a pandas UDF."""
+    """Add a column with a weight for every row, by a pandas UDF."""
     functions = import_optional(
         "pyspark.sql.functions", extra="spark", feature="Weights in Spark"
     )

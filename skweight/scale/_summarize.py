@@ -25,8 +25,8 @@ def summarize(
 ):
     """Update statistics with the rows of files, a table, dask or Spark, in one pass.
 
-    Use this function for data that are larger than memory, or on other machines. The
-    engine (such as dask or Spark) reads and distributes the rows. Each worker sums
+    Use this function for data that are larger than memory, or on other machines. A
+    package such as dask or Spark reads and distributes the rows. Each worker sums its
     partitions. The sums, some kilobytes for each partition, are added on this machine.
 
     Parameters
@@ -44,13 +44,13 @@ def summarize(
         - a DataFrame of Spark.
     statistics : object or list of objects
         Statistics to update: ``ClassMasses()``, ``ScoreStatistics()``,
-        ``CellMasses(...)``, ``statistics()`` of a
-        :class:`~skweight.density_ratio.ULSIF`, or a list of several statistics, updated
-        in one pass.
+        ``CellMasses(...)``, or the result of the method ``statistics()`` of a
+        :class:`~skweight.density_ratio.ULSIF`. All statistics of a list are updated in
+        one pass.
     y : str or int, default=None
-        Column of the labels, by name or position in a chunk. If no column is named and
-        chunks are tuples, a chunk holds the arguments of ``statistics.update`` in the
-        order of the signature.
+        Column of the labels, by name or position in a chunk. If chunks are tuples and
+        no column is named, each tuple holds the arguments of ``statistics.update``, in
+        the order of the signature.
     score : str or int, default=None
         Column of the log odds or decision values.
     sample_weight : str or int, default=None
@@ -70,8 +70,8 @@ def summarize(
     ------
     ValueError
         If a chunk cannot be summed, because its columns, labels, scores or weights are
-        not valid. The message names the chunk, and the statistics contain the previous
-        chunks. The error is also raised if a generator is exhausted, or if the
+        not valid. The message names the chunk. The statistics then contain the chunks
+        before it. A ValueError is also raised if a generator is exhausted, or if the
         statistics already contain a partition of `source`.
     TypeError
         If `source` is not of one of the types listed for `source`, or the type of the
@@ -86,13 +86,13 @@ def summarize(
 
     Notes
     -----
-    The rows are read once. Memory holds a chunk of 262,144 rows and the sums, for any
-    number of rows. Partitions of files and engines have keys. If a task runs twice, the
-    rows of the task count once. A run after a failed run replaces the partial results
-    of the failed run.
+    The rows are read once. For any number of rows, memory holds only a chunk of 262,144
+    rows and the sums. Partitions of files, dask and Spark have keys. If a task runs
+    twice, its rows therefore count once. After a failure, call `summarize` again: the
+    new sums replace the partial sums of the failed call.
 
-    For `summarize`, skweight must be installed on the workers of dask and Spark. To
-    apply the results, the workers do not need skweight, see :class:`PiecewiseMap`.
+    To run `summarize`, the workers of dask and Spark need skweight. To apply the
+    results, the workers do not need it; see :class:`PiecewiseMap`.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def summarize(
 
 
 def _fill_of(source):
-    """Return the function that sums the rows of a source of the given package."""
+    """Return the function that adds up the rows of a dask, Spark or other table."""
     engine = engine_of(source)
     if engine == "dask":
         from skweight.scale._dask import fill

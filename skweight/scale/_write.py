@@ -1,4 +1,4 @@
-"""`add_weights`: add a column of weights to a table in memory, dask, Spark or files."""
+"""`add_weights`: add a column of weights to a table in memory, on disk or in Spark."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -20,11 +20,11 @@ from skweight.scale._labels import encode
 
 
 def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to=None):
-    """Add a column of weights to a table, in the engine that holds the table.
+    """Add a column of weights to a table of pandas, polars, pyarrow, dask or Spark.
 
-    Distributed learners take weights as a column: ``weightCol`` of pyspark.ml,
-    ``weight_col`` of ``SparkXGBClassifier``, ``sample_weight`` of ``xgboost.dask`` and
-    ``lightgbm.dask``. Lazy tables stay lazy.
+    Learners on distributed data take weights as a column. Its parameter is named
+    ``weightCol`` in pyspark.ml, ``weight_col`` in ``SparkXGBClassifier``, and
+    ``sample_weight`` in ``xgboost.dask`` and ``lightgbm.dask``. Lazy tables stay lazy.
 
     Parameters
     ----------
@@ -40,23 +40,24 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     column : str, default="sample_weight"
         Name of the new column.
     to : path, default=None
-        Path of the new file, only for Parquet. The file gets the name `to` when all
-        rows are written.
+        Path of the new file, only for Parquet. Until all rows are written, the file has
+        a temporary name.
 
     Returns
     -------
     weighted : object
-        The table with the new column, of the type of `source`: a DataFrame of pandas or
-        polars, a LazyFrame, a table of pyarrow, a DataFrame of dask or Spark; for a
-        dict of arrays, an array (of dask if the dict has dask arrays); for Parquet, the
-        path `to`; for other iterables, a generator of one array of weights per chunk.
+        For a DataFrame, a LazyFrame or a pyarrow table, the result is a table of the
+        same type with the new column. For a dict of arrays, it is the array of weights,
+        a dask array if the dict has dask arrays. For Parquet, it is the path `to`. For
+        other iterables, it is a generator that yields an array of weights for each
+        chunk.
 
     Raises
     ------
     ValueError
-        If the table has a label on which the weighting was not fitted, a column is
-        missing, the new column exists already, or `to` is missing or not allowed. Lazy
-        tables raise the error when they are computed.
+        If the table has a label that was not in the fit of the weighting, a column is
+        missing, the new column exists already, or `to` is missing or not allowed. For
+        lazy tables, the error is raised when the table is computed.
     TypeError
         If the source is not of a type that :func:`summarize` reads.
 
@@ -66,9 +67,9 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
 
     Notes
     -----
-    Strategies that weight by class become an expression of Spark or polars, without a
-    Python function. Other strategies are called once for every partition or batch, and
-    need skweight on the workers.
+    A strategy that weights by class is converted to an expression of Spark or polars,
+    without a Python function. Any other strategy is called once for every partition or
+    batch, so the workers need skweight.
 
     Examples
     --------
@@ -149,7 +150,7 @@ def _weights_of_chunks(weigh, chunks):
 
 
 def _names_y(source):
-    """Return whether columns have no names, so that chunks may hold labels only."""
+    """Return whether a source has no column names; a chunk may then be only labels."""
     return not isinstance(source, dict) and _columns(source) is None
 
 
