@@ -1,8 +1,8 @@
-"""Scores of held-out rows (which the model was not fitted on), and the models.
+"""Fit models, and score held-out rows (rows that a model was not fitted on).
 
-``splits`` decides which rows are held out. ``cross_fit`` fits one model per fold, whose
-scores serve the calibrator, the decision and the report. ``oob`` scores a row by the
-trees of a forest that did not draw the row. ``left_out`` fits one model on a part of
-the rows, and scores the remaining rows. ``outputs`` reads the outputs of a model.
-``scores`` fits an estimator on all folds for strategies and reports.
+``splits`` decides which rows are held out. ``cross_fit`` fits one model per fold. The
+calibrator, the decision and the report all use the scores of these models. ``oob``
+scores each row by those trees of a forest that did not draw the row. ``left_out`` fits
+one model on a part of the rows, and scores the remaining rows. ``outputs`` reads the
+outputs of a model. ``scores`` cross-fits an estimator for strategies and reports.
 """

@@ -1,7 +1,8 @@
-"""Held-out scores, from one set of fits for calibrator, decision and report.
+"""Held-out scores that the calibrator, the decision and the report share.
 
-The calibrator, the decision and the report share the same held-out scores. With k
-folds, sharing needs k + 1 fits; nested wrappers would need k x (k + 1) fits.
+The calibrator, the decision and the report use the same held-out scores. With k folds,
+this needs k + 1 fits. A calibrator wrapped by a second cross-validation would need k x
+(k + 1) fits.
 """
 
 from typing import NamedTuple
@@ -21,10 +22,10 @@ class HeldOut(NamedTuple):
     """Outputs of models, one per fold, on rows that each model was not fitted on.
 
     ``rows`` are the positions of the held-out rows, in the order of ``outputs``. A row
-    appears more than once if several splits test it. ``source`` says in words where the
-    outputs come from. ``factor`` is multiplied with the population weights, to correct
-    that some rows were held out with a higher probability than others. None means
-    factors of one.
+    appears more than once if several splits test it. ``source`` is a text that says
+    where the outputs come from. Some rows may have been held out with a higher
+    probability than others. To correct this, the population weights are multiplied by
+    ``factor``; None means factors of one.
     """
 
     outputs: np.ndarray
@@ -34,7 +35,7 @@ class HeldOut(NamedTuple):
     factor: np.ndarray | None = None
 
     def weigh(self, population):
-        """Return weights of the held-out rows, given population weights of all rows."""
+        """Return weights of the held-out rows; `population` has weights of all rows."""
         return multiply(
             None if population is None else population[self.rows], self.factor
         )
@@ -43,18 +44,18 @@ class HeldOut(NamedTuple):
 def cross_fit(
     training, X, y, splits, method, classes, *, n_jobs, n_kept=0, progress=None
 ):
-    """Fit one model for every split; return outputs on held-out rows, and the models.
+    """Fit one model for every split; return the models, and outputs on held-out rows.
 
-    For a split without held-out rows, only the model is needed. ``method`` is the name
-    of the output method, or a function that returns the name for a fitted model. The
-    models are a list of pairs, for the first ``n_kept`` splits: a fitted estimator, and
-    deliveries (records of how the weights were passed). If ``progress`` is not None,
-    ``progress`` reports each fit.
+    A split may have no held-out rows; then only its model is fitted. ``method`` is the
+    name of the output method, or a function that returns this name for a fitted model.
+    Models are returned for the first ``n_kept`` splits, as pairs of a fitted estimator
+    and the records of how the weights were passed. If ``progress`` is not None, it
+    reports each fit.
     """
     (X,) = indexable(X)  # some sparse formats cannot be indexed by rows
     n_samples = n_rows(X)
-    # All training parts are made before the first fit, because some weightings fit
-    # models in `training.of`.
+    # All training parts are created before the first model is fitted, because creating
+    # them (`training.of`) may fit models of a weighting, too.
     parts = [training.of(train, n_samples) for train, _ in splits]
     k = len(splits)
     calls = (

@@ -1,8 +1,8 @@
-"""Fit a model once on a subsample of rows, and calibrate it on the rows left out.
+"""Fit a model once on a subsample of rows, and score the remaining rows.
 
-A subsample leaves out many rows of some classes, but no row of the class with the
-largest weights. So some rows of every class are held out before the draw, as in a
-hold-out. The rows that the draw leaves out are held out, too. All held-out rows are
+A subsample leaves out many rows of some classes, but may leave out no row of the class
+with the largest weights. Therefore some rows of every class are held out before the
+subsample is drawn. The rows that are not drawn are held out, too. All held-out rows are
 weighted to represent the population.
 """
 
@@ -16,7 +16,7 @@ from skweight._utils.validation import encode_labels
 
 
 def check_leaves_out(estimator):
-    """Raise if it will not be known which rows the estimator is fitted on."""
+    """Raise if nobody can know which rows the estimator will be fitted on."""
     if learner_of(estimator) is estimator:
         return
     raise ValueError(
@@ -30,11 +30,12 @@ def check_leaves_out(estimator):
 def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     r"""Fit on a part of the training rows of a split, and score all other rows.
 
-    A row of class :math:`k` that is drawn with the probability :math:`\pi_i` is held
-    out with :math:`h_i = s_k + (1 - s_k)(1 - \pi_i)`, where :math:`s_k` is the share of
-    the rows of class :math:`k` that are test rows of the split. Calibrator and decision
-    weight the row by the factor :math:`c_k / h_i`. The constants :math:`c_k` give each
-    class its share of the population, and keep all factors at most one.
+    Suppose that row :math:`i` has class :math:`k`, and is drawn with probability
+    :math:`\pi_i` if it is a training row. The row is then held out with probability
+    :math:`h_i = s_k + (1 - s_k)(1 - \pi_i)`, where :math:`s_k` is the share of test
+    rows among the rows of class :math:`k`. The calibrator and the decision multiply the
+    weight of the row by :math:`c_k / h_i`. The constants :math:`c_k` give each class
+    its share in the population. They are so small that no factor is above one.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     weights, codes = training.weights, encode_labels(y)[1]
     population = training.by_role.population
     population = np.ones(len(y)) if population is None else population
-    # A row of positive population weight and training weight 0 is never drawn, so such
-    # a row is always held out.
+    # A row with positive population weight but training weight 0 is never drawn.
+    # Therefore this row is always held out.
     is_left = population > 0
     is_left[drawn] = is_left[test] = False
     rows = np.concatenate([test, np.flatnonzero(is_left)])
@@ -94,5 +95,5 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
 
 
 def _ratio(of_classes, to):
-    """Return the ratio of two values of each class; zero for a class without rows."""
+    """Divide two values for each class; the ratio is zero for a class without rows."""
     return np.divide(of_classes, to, out=np.zeros(to.size), where=to > 0)

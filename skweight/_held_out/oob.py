@@ -1,4 +1,4 @@
-"""Out-of-bag votes of a forest, if a calibrator can learn from the votes."""
+"""Out-of-bag votes of a forest, checked for use by a calibrator."""
 
 import warnings
 
@@ -7,13 +7,13 @@ import numpy as np
 from skweight._utils.families import is_forest
 from skweight._utils.validation import encode_labels, plain
 
-# Every class has a mean number of out-of-bag trees per row. The smallest mean must be
-# at least the share _FEWEST_SHARE of the largest mean.
+# For every class, the mean number of out-of-bag trees per row is computed. The smallest
+# of these means must be at least _FEWEST_SHARE times the largest mean.
 _FEWEST_SHARE = 0.5
 
 
 def out_of_bag(training, X, y):
-    """Fit a forest; return the forest and the votes of trees for rows not drawn.
+    """Fit a forest; return the forest and the out-of-bag votes of its trees.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def out_of_bag(training, X, y):
     outputs : ndarray of shape (n_rows, n_classes)
         Shares of the votes of the trees for each class.
     rows : ndarray of shape (n_rows,)
-        Positions of the rows that at least one tree did not draw.
+        Positions of the rows that were not drawn by at least one tree.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Read the outputs of a fitted estimator, with the columns that calibrators need.
+"""Read the outputs of a fitted estimator, in the column order of the given classes.
 
-The columns of an estimator follow ``classes_`` of the estimator, and are put into the
-order of the given classes.
+The columns of an estimator's outputs are in the order of its ``classes_``. Here they
+are put into the order of the given classes, as calibrators need.
 """
 
 import warnings
@@ -16,21 +16,21 @@ from skweight.calibration._engine.numerics import log_scale
 from skweight.weights import weighted_quantile
 
 SMALLEST_CLIP = 1e-7
-# Share of the positive probabilities that count as small. The value was chosen by
-# benchmarks/vote_floor.py.
+# Which quantile of the positive probabilities is the small probability. The value was
+# chosen with benchmarks/vote_floor.py.
 SMALL_SHARE = 0.01
-# Name used instead of predict_proba if predict_proba returns raw scores.
+# Name for the output method if predict_proba returns raw scores.
 RAW_SCORES = "raw scores"
-# Allowed distance of probabilities from [0, 1], and of the sum of a row from 1.
+# Tolerance for probabilities outside [0, 1], and for sums of a row that are not 1.
 _OUTSIDE, _OFF = 1e-6, 1e-3
 
 
 def output_method(estimator, *, probabilities):
     """Return the method of an estimator whose outputs a calibrator uses.
 
-    Decision values are preferred, because decision values are on the scale of log odds,
-    as calibrators need, and are not rounded to a probability of 0 or 1. A calibrator
-    with a closed formula needs probabilities.
+    Decision values are preferred for two reasons. They are on the scale of log odds,
+    which calibrators need, and they are never rounded to a probability of 0 or 1. If a
+    calibrator has a closed formula, it needs probabilities instead.
     """
     wanted = ["predict_proba"] if probabilities else ["decision_function"]
     for method in [*wanted, "predict_proba"]:
@@ -59,7 +59,7 @@ def output_method(estimator, *, probabilities):
 
 
 def no_probabilities(estimator):
-    """Return a sentence that says why predict_proba returns no probabilities."""
+    """Return a sentence that says why predict_proba does not give probabilities."""
     return (
         "With a callable objective, predict_proba of "
         f"{type(learner_of(estimator)).__name__} returns raw scores instead of "
@@ -72,8 +72,8 @@ def outputs_of(estimator, X, method, classes, offsets=None):
     """Return the outputs of a fitted estimator, with one column for every class.
 
     Decision values of two classes have shape (n,). If the estimator was fitted without
-    rows of a class, this class gets the lowest output. `offsets` are arguments that the
-    method `method` of the estimator gets in addition to X.
+    rows of a class, this class gets the lowest output. The arguments `offsets` are
+    passed to the method `method` in addition to X.
     """
     name = "predict_proba" if method == RAW_SCORES else method
     predict = partial(getattr(estimator, name), X, **(offsets or {}))
@@ -98,7 +98,7 @@ def outputs_of(estimator, X, method, classes, offsets=None):
 
 
 def align_columns(outputs, known, classes, method):
-    """Return outputs with columns in the order of `classes`, not of `known`."""
+    """Return the outputs with their columns reordered from `known` to `classes`."""
     is_proba = method == "predict_proba"
     if outputs.ndim == 2 and outputs.shape[1] == 1 and not is_proba:
         outputs = outputs[:, 0]
@@ -110,8 +110,8 @@ def align_columns(outputs, known, classes, method):
     if known.size == classes.size == 2 and outputs.ndim == 1:
         return outputs if columns[0] == 0 else -outputs
     if outputs.ndim == 1:
-        # A model that knows only two of several classes, or a single class, may return
-        # one column.
+        # A model may return one column if it was fitted on rows of one or two classes
+        # only.
         outputs = np.column_stack([-outputs, outputs])[:, -known.size :]
     lowest = 0.0 if is_proba else outputs.min() - 1.0
     aligned = np.full((outputs.shape[0], classes.size), lowest)
@@ -185,9 +185,9 @@ def _check_columns(outputs, estimator, method, known):
 def _compares_pairs(estimator, method, classes):
     """Return whether decision values are for pairs of classes.
 
-    Three classes have three pairs of classes, so the number of columns does not show
-    whether columns belong to pairs. Therefore the parameter ``decision_function_shape``
-    is read, also inside a Pipeline or search.
+    Three classes form three pairs, so three columns may belong to classes or to pairs.
+    The parameter ``decision_function_shape`` decides. It is also read inside a Pipeline
+    or search.
     """
     if method != "decision_function" or classes.size != 3:
         return False
@@ -198,12 +198,12 @@ def _compares_pairs(estimator, method, classes):
 
 
 def smallest_probability(outputs, method, weights=None):
-    """Return the bound to which smaller probabilities are raised before logarithms.
+    """Return the smallest probability to use; smaller ones are raised to this bound.
 
-    In tree ensembles and neighbours, zeros mean "no vote", not "impossible". Zeros are
-    replaced by half of a small probability that the model does return. The small
-    probability is a low quantile, not the smallest returned probability, which comes
-    from a single row, and would determine the value of all zeros.
+    In tree ensembles and nearest neighbours, a probability of zero means "no vote", not
+    "impossible". The bound is half of a small positive probability that the model
+    returns. This small probability is a low quantile. The smallest positive probability
+    is not used, because it comes from a single row and would then replace all zeros.
     """
     if method != "predict_proba":
         return SMALLEST_CLIP

@@ -1,11 +1,11 @@
-"""Out-of-fold probabilities for strategies that use a model, with a count of the fits.
+"""Out-of-fold probabilities for strategies that use a model.
 
-If a model saw the label of a row, weights learned from this model contain information
-about the label. Suppose that weights with information about the labels of fold f are
-used to fit the model that scores fold f. Then the scores of this model on fold f are
-too good. So the weights for the model of fold f are learned from models that saw
-neither fold f nor the row to weigh. One model for every pair of folds serves both
-folds.
+Some strategies compute weights from the probabilities of an auxiliary model. If the
+auxiliary model saw the labels of fold f, the weights contain information about these
+labels. A classifier fitted with these weights would then get too good scores on fold f.
+Therefore the weight of a row, for a classifier that is tested on fold f, comes from an
+auxiliary model that saw neither fold f nor the fold of the row. One auxiliary model is
+fitted for every pair of folds, so each model is used for both of its folds.
 """
 
 import pickle
@@ -25,17 +25,17 @@ from skweight._utils.validation import n_rows
 from skweight.delivery import deliver
 from skweight.delivery._arguments import offsets_of, take_params
 
-# Identical rows are kept in one fold if two conditions hold: at least the share
-# _OWN_CONTENT of the distinct rows has one label only, and there are at least
-# _CONTENTS_PER_FOLD distinct rows per fold.
+# Identical rows are kept in one fold if two conditions hold. First, at least the share
+# _OWN_CONTENT of the distinct rows occurs with only one label. Second, there are at
+# least _CONTENTS_PER_FOLD distinct rows per fold.
 _OWN_CONTENT = 0.9
 _CONTENTS_PER_FOLD = 4
-# Fold number of the rows that every model is fitted on and that no model scores.
+# Fold number of rows that are used in every fit, but never scored.
 IN_EVERY_MODEL = -2
 
 
 class WeightedModel(NamedTuple):
-    """How to fit an estimator on some rows with weights; instances can be pickled."""
+    """An estimator, and the settings to fit it with weights; can be pickled."""
 
     estimator: object
     random_state: int | None = None
@@ -43,7 +43,7 @@ class WeightedModel(NamedTuple):
     labels: object = None
 
     def of(self, rows):
-        """Return the object that fits on a part of the rows, here `self`."""
+        """Return `self`, because this object can fit on any part of the rows."""
         return self
 
     def fit(self, X, y, weights, population, fit_params=None):
@@ -62,7 +62,7 @@ class WeightedModel(NamedTuple):
 
 
 class CrossFits:
-    """Out-of-fold probabilities of one estimator over one partition of the rows.
+    """Out-of-fold probabilities of an estimator, for one assignment of rows to folds.
 
     Parameters
     ----------
@@ -77,10 +77,10 @@ class CrossFits:
     classes : ndarray of shape (n_classes,)
         All labels, in the order of the columns of the probabilities.
     folds : ndarray of shape (n_samples,)
-        Fold of every row, 0 to k - 1; each row is scored by models that were fitted
-        without the fold of the row. Rows of fold -1 are ignored: no model is fitted on
-        these rows or scores these rows. All models are fitted on the rows of fold -2,
-        and no model scores these rows.
+        Fold of every row, from 0 to k - 1. Each row is scored only by models that were
+        fitted without the row's fold. Rows with fold -1 are ignored: they are neither
+        used in a fit nor scored. Rows with fold -2 are used in all fits, but never
+        scored.
     population : ndarray of shape (n_samples,), default=None
         Population weights: how many rows of the population each row stands for. No
         model is fitted on rows of weight zero.
@@ -90,15 +90,15 @@ class CrossFits:
         Further arguments of the `fit` of the estimator, including arguments with an
         entry for each row.
     normalize : bool, default=True
-        Whether models are fitted with weights of mean one. If False, the weights have
-        the sum of the population weights.
+        If True, the weights in each fit have a mean of one. If False, their sum is the
+        sum of the population weights.
 
     Attributes
     ----------
     n_fits : int
         Number of models fitted so far, by this object and its copies together.
     rows : ndarray
-        Positions of the rows with probabilities among all rows of `X`.
+        Positions, among all rows of `X`, of the rows that get probabilities.
     """
 
     def __init__(
@@ -153,8 +153,8 @@ class CrossFits:
     def with_estimator(self, estimator):
         """Return a copy of this object, for another estimator on the same folds.
 
-        The new estimator gets no further arguments of fit, because the arguments were
-        meant for the previous estimator.
+        The copy has no ``fit_params``, because these were meant for the previous
+        estimator.
         """
         before = self.model
         model = WeightedModel(
@@ -175,10 +175,9 @@ class CrossFits:
     def without(self, fold):
         """Return a copy of this object whose models are fitted without a fold.
 
-        The method `proba` of the copy returns probabilities of the rows outside the
-        fold, from one model for each pair of folds. The model without a pair of folds
-        serves both folds, so the copies for all k folds together cost k (k - 1) / 2
-        fits.
+        The method `proba` of the copy returns probabilities for the rows outside the
+        fold. Each model is fitted without two folds. The copy for either of these folds
+        uses this model, so the copies for all k folds together need k (k - 1) / 2 fits.
         """
         if self.n_folds < 3:
             raise ValueError(
@@ -193,12 +192,13 @@ class CrossFits:
         return view
 
     def proba(self, emphasis=None):
-        """Return probabilities by models without the row and without `left_out`.
+        """Return the probabilities of rows, from models fitted without the rows' folds.
 
         Parameters
         ----------
         emphasis : ndarray of shape (n_rows,), default=None
-            Training weight of each row in `rows` beyond the population weight.
+            Number by which the population weight of each row in `rows` is multiplied in
+            training.
 
         Returns
         -------
@@ -232,7 +232,7 @@ class CrossFits:
         return view
 
     def _fit(self, keys, emphasis):
-        """Fit a model per set of left-out folds; return outputs in these folds."""
+        """Fit a model for each set of left-out folds; return its outputs in them."""
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_without)(
                 self.model,
@@ -249,7 +249,7 @@ class CrossFits:
         return dict(zip(keys, fitted, strict=True))
 
     def _weights_without(self, key, emphasis):
-        """Return the rows to fit a model on, with weights and population weights."""
+        """Return the rows of a fit, their weights, and their population weights."""
         weights = multiply(self.population, emphasis)
         counts = ~np.isin(self.folds, [-1, *key])
         for vector in (self.population, weights):
@@ -277,7 +277,7 @@ def _name_of(content):
 
 
 def _fit_without(model, X, y, classes, trained, out, fit_params):
-    """Return probabilities of the rows left out, by a model fitted on other rows."""
+    """Fit a model on some rows, and return its probabilities for the other rows."""
     (train, weights, population), test = trained, np.flatnonzero(out)
     fitted = model.of(train).fit(
         _safe_indexing(X, train),
@@ -299,12 +299,13 @@ def _fit_without(model, X, y, classes, trained, out, fit_params):
 
 
 def make_folds(X, y, n_folds, *, population=None, random_state=None):
-    """Return the fold of every row: by a hash of the row if safe, otherwise random.
+    """Return the fold of every row, from a hash of the row if safe, otherwise random.
 
-    Folds by a hash of the row keep copies of a row together. Such folds do not depend
-    on the order of the rows, on repeated rows, or on rows of weight zero. Folds by a
-    hash are not safe if only a few rows are distinct, each with several labels: a model
-    fitted on some distinct rows knows nothing about the remaining distinct rows.
+    If folds are computed from hashes of the rows, copies of a row are in the same fold.
+    The folds then do not depend on the order of the rows, on repeated rows, or on rows
+    of weight zero. But such folds are not safe if there are few distinct rows, and each
+    occurs with several labels. A model that is fitted on some of the distinct rows then
+    knows nothing about the others.
 
     Parameters
     ----------
@@ -313,7 +314,7 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
     y : ndarray of shape (n_samples,)
         Labels.
     n_folds : int
-        Number of folds, which is reduced if the rarest class has fewer rows.
+        Number of folds. If the rarest class has fewer rows, this number is lowered.
     population : ndarray of shape (n_samples,), default=None
         Population weights; rows of weight zero do not change the folds.
     random_state : int, RandomState instance or None, default=None
@@ -324,7 +325,7 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
     folds : ndarray of shape (n_samples,)
         Fold of every row, from 0 to k - 1, with at least two folds.
     by_content : bool
-        Whether the folds follow from hashes of the rows.
+        Whether the folds were computed from hashes of the rows.
     """
     y = np.unique(np.asarray(y), return_inverse=True)[1]
     counts = np.ones(y.size, dtype=bool) if population is None else population > 0
@@ -360,7 +361,7 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
 
 
 def _deal(content, label_of, n_folds):
-    """Distribute the distinct rows of each class over folds, in the order of hashes."""
+    """Distribute the distinct rows of each class over folds, in order of hashes."""
     order = np.lexsort((label_of.index.to_numpy(), label_of.to_numpy()))
     fold_of = pd.Series(
         np.arange(order.size) % n_folds, index=label_of.index.to_numpy()[order]
@@ -382,7 +383,7 @@ def hash_rows(X):
     Returns
     -------
     content : ndarray of shape (n_samples,), dtype uint64, or None
-        Hash of each row, which is equal for rows with equal values. None if some values
+        Hash of each row; rows with equal values have equal hashes. None if some values
         cannot be hashed.
     """
     if sparse.issparse(X):

@@ -1,8 +1,8 @@
-"""Weighted cross-fitting of an estimator, for all uses of the held-out scores.
+"""Cross-fit an estimator with weights, to get scores of held-out rows.
 
-Strategies, density ratios and reports use this module to fit models. An estimator is
-fitted with weights on all rows, and once for every fold on the rows outside the fold.
-The scores of a row come from a model that was fitted without this row.
+Strategies, density ratios and reports use this module to fit models. For every fold, an
+estimator is fitted with weights on the rows outside the fold. It is also fitted on all
+rows. The held-out score of a row comes from a model that was fitted without this row.
 """
 
 from functools import partial
@@ -23,14 +23,14 @@ from skweight.delivery import deliver
 
 
 class WeightedFit(NamedTuple):
-    """An estimator, the weights of the rows to fit the estimator on, and a seed."""
+    """An estimator, the weights of the rows in its fit, and a seed."""
 
     estimator: object
     weights: np.ndarray | None
     random_state: int
 
     def of(self, rows, n_samples):
-        """Return the same estimator and seed with the weights of a part of the rows."""
+        """Return a copy with the same estimator and seed, for a part of the rows."""
         weights = None if self.weights is None else self.weights[rows]
         return self._replace(weights=weights)
 
@@ -47,11 +47,12 @@ class WeightedFit(NamedTuple):
 
 
 class CrossFitScores(NamedTuple):
-    """Scores of held-out rows, and a method to score other rows in the same way.
+    """Scores of held-out rows, and a method to score other rows like them.
 
     ``rows`` are the positions of the held-out rows, in the order of ``outputs``.
-    ``model`` was fitted on all rows, or is None if no such model was requested.
-    Probabilities below ``clip`` are raised to ``clip`` before the logarithm is taken.
+    ``model`` is the model fitted on all rows, or None if none was requested. If a
+    probability is below ``clip``, its logarithm is replaced by the logarithm of
+    ``clip``.
     """
 
     outputs: np.ndarray
@@ -67,22 +68,22 @@ class CrossFitScores(NamedTuple):
         return log_scores(self.outputs, self.method, self.clip)
 
     def in_row_order(self):
-        """Return the held-out scores in the order of the rows of X."""
+        """Return the held-out scores, sorted like the rows of X."""
         outputs = np.empty_like(self.outputs)
         outputs[self.rows] = self.outputs
         return self._replace(outputs=outputs, rows=np.arange(len(outputs)))
 
     def outputs_of(self, X):
-        """Return the outputs of `model` for rows that were not held out."""
+        """Return the outputs of `model` for other rows than the held-out ones."""
         return outputs_of(self.model, X, self.method, self.classes)
 
     def scores_of(self, X):
-        """Return scores of rows that were not held out, on the scale of log odds."""
+        """Return scores of other rows than the held-out ones, on the log odds scale."""
         return log_scores(self.outputs_of(X), self.method, self.clip)
 
 
 def stratified_splits(y, cv, rng):
-    """Return `cv` shuffled stratified folds, or fewer if a class has fewer rows."""
+    """Return `cv` shuffled stratified folds; fewer if a class has fewer rows."""
     fewest = int(np.unique(y, return_counts=True)[1].min())
     folds = StratifiedKFold(
         min(cv, fewest), shuffle=True, random_state=rng.randint(2**31 - 1)
@@ -103,7 +104,7 @@ def cross_fit_scores(
     refit=True,
     n_jobs=None,
 ):
-    """Fit an estimator with weights; score every row by a model fitted without it.
+    """Fit an estimator with weights; score every row by a model that did not see it.
 
     Parameters
     ----------
@@ -114,15 +115,15 @@ def cross_fit_scores(
     weights : ndarray of shape (n_samples,) or None
         Weights with which the estimator is fitted; None means no weights.
     splits : list of (ndarray, ndarray)
-        Positions of rows to fit on and of rows to score. Every row is scored in one of
-        the pairs.
+        Pairs (positions of rows to fit on, positions of rows to score). Every row is
+        scored in one pair.
     classes : ndarray of shape (n_classes,)
         All labels, in the order of the columns of the outputs.
     random_state : int
         Seed that is passed to :func:`skweight.delivery.deliver`.
     probabilities : bool, default=False
-        Whether the scores must be probabilities. If False, decision values are
-        preferred.
+        Whether the scores must be probabilities. If False, decision values are used
+        where available.
     refit : bool, default=True
         Whether one more model is fitted on all rows.
     n_jobs : int, default=None

@@ -1,4 +1,4 @@
-"""Decide from ``cv=`` which rows are held out from the model of each fold."""
+"""From the argument ``cv``, decide which rows are held out in each fold."""
 
 import warnings
 from typing import NamedTuple
@@ -19,14 +19,14 @@ from skweight._utils.warn import warn
 from skweight.exceptions import FewerThanAskedWarning
 
 DEFAULT_FOLDS = 5
-# For more than MANY_ROWS rows, "auto" is one hold-out. MANY_ROWS is also the largest
-# number of rows of a hold-out.
+# If there are more than MANY_ROWS rows, "auto" means a single hold-out. At most
+# MANY_ROWS rows are held out.
 MANY_ROWS = 100_000
 WORDS = ("auto", "holdout", "oob")
 
 
 class Splits(NamedTuple):
-    """Pairs of training and held-out rows, and whether a single pair is a hold-out."""
+    """Pairs of training and held-out rows, and whether they are a single hold-out."""
 
     pairs: list
     is_holdout: bool = False
@@ -40,7 +40,7 @@ def is_one_hold_out(cv, n_counted):
 
 
 def check_word(cv):
-    """Return ``cv``, with None read as "auto"; an unknown word raises an error."""
+    """Return ``cv``, or "auto" if ``cv`` is None; an unknown word raises an error."""
     if cv is None:
         return "auto"
     if isinstance(cv, str) and cv not in WORDS:
@@ -53,7 +53,7 @@ def check_word(cv):
 
 
 def takes_groups(cv):
-    """Return whether this module makes the splits, and can keep groups together."""
+    """Return whether this module creates the splits and can keep groups together."""
     return cv is None or isinstance(cv, str | int | np.integer)
 
 
@@ -61,12 +61,11 @@ def make_splits(cv, X, y, population, random_state, metadata):
     """Return the splits, or None if a class is too rare to be held out.
 
     The number of folds is at most the number of rows of the rarest class. Rows of
-    population weight zero are not held out, because they would influence which other
-    rows are held out together. The rows of weight zero stay in training, as in the
-    final fit, because a class may have no other rows. If several pairs of training and
-    test rows test the same row, only the first pair holds out the row: a second score
-    of the same row would add no information. A pair whose test rows are all held out by
-    other pairs is kept, without rows to test.
+    population weight zero are not held out, because they would change how the other
+    rows are divided into folds. They stay in training, as in the final fit, because a
+    class may have no other rows. If several pairs test the same row, the row is held
+    out only in the first of these pairs, because a second score of the row would add no
+    information. If a pair then has no test rows left, it is kept without test rows.
     """
     cv = check_word(cv)
     n_samples = len(y)
@@ -76,8 +75,8 @@ def make_splits(cv, X, y, population, random_state, metadata):
     if takes_groups(cv):
         counted = None if population is None else np.flatnonzero(untested)
         splits = _own_splits(cv, classes, codes, counted, random_state, groups)
-        # Stratified pairs of training and test rows without groups need none of the
-        # checks below: these pairs contain every class, and test no row twice.
+        # The checks below are not needed for stratified pairs without groups. Each of
+        # these pairs contains every class, and no row is tested twice.
         if splits is None or groups is None:
             return splits
     else:
@@ -109,7 +108,8 @@ def _positions(rows):
 def _own_splits(cv, classes, codes, counted, random_state, groups):
     """Return the splits for a word or a number, or None.
 
-    `counted` are the positions of rows with positive weight; None means all rows.
+    The argument `counted` has the positions of rows with positive weight. None means
+    that all rows have positive weight.
     """
     if not isinstance(cv, str):
         if cv == 1 and not isinstance(cv, bool):
@@ -167,10 +167,10 @@ def check_groups(groups, n_samples):
 
 
 def _with_two_classes(pairs, classes, codes, counted):
-    """Return the pairs with two classes in training; None if too few pairs are left.
+    """Return the pairs with at least two classes in training; None if too few remain.
 
-    With splits by groups or times, all training rows of a pair may have one class. Only
-    rows with positive weight are checked.
+    In splits by groups or by time, all training rows of a pair may have the same class.
+    Only rows with positive weight are checked.
     """
     n_classes = codes.dtype.type(classes.size)
     codes = np.where(counted, codes, n_classes)  # rows of weight zero come last
@@ -204,7 +204,7 @@ def _with_two_classes(pairs, classes, codes, counted):
 
 
 def _no_more_than_the_rarest(n_folds, classes, counts, needed):
-    """Return a number of folds that every class allows, or None; warn if lowered."""
+    """Return a number of folds that every class allows, or None; warn if lower."""
     fewest = int(counts[counts > 0].min())
     if fewest >= needed:
         return n_folds
@@ -227,8 +227,8 @@ def _no_more_than_the_rarest(n_folds, classes, counts, needed):
 def hold_out(codes, counts, random_state, share=None):
     """Return training and held-out rows, with rows of every class on both sides.
 
-    `counts` are the numbers of rows of the classes. `share` is the share of held-out
-    rows; None uses one fifth, or less for many rows.
+    The argument `counts` has the number of rows of each class. The argument `share` is
+    the share of held-out rows. None means one fifth, or less if there are many rows.
     """
     draws = check_random_state(random_state).random_sample(codes.size)
     if share is None:
@@ -237,17 +237,16 @@ def hold_out(codes, counts, random_state, share=None):
         min(max(round(share * count), 1), count - 1) if count else 0
         for count in counts.tolist()
     ]
-    # Rows with low random numbers are held out. Sorting only the rows with numbers
-    # below a limit is faster than sorting all rows, and is enough unless a class is
-    # very rare.
+    # The rows with the lowest random numbers are held out. To save time, only rows with
+    # numbers below a limit are sorted. This is enough unless a class is very rare.
     for limit in (1.2 * share, 1.0):
         lowest = np.flatnonzero(draws < limit)
         available = np.bincount(codes[lowest], minlength=counts.size)
         if np.all(available >= n_out):
             break
     starts = np.cumsum(available) - available
-    # A partition instead of a full sort is enough, because the order among the held-out
-    # rows of a class is not needed.
+    # The order among the held-out rows of a class is not needed. Therefore a partition
+    # replaces the sort.
     borders = np.union1d(starts, starts + n_out)
     by_class = lowest[
         np.argpartition(codes[lowest] + draws[lowest], borders[borders < lowest.size])
@@ -276,7 +275,7 @@ def group_folds(n_folds, y, groups, random_state):
         min(n_folds, n_groups), shuffle=True, random_state=random_state
     )
     with warnings.catch_warnings():
-        # The warning that a class has fewer rows than folds is ignored, because the
-        # folds follow from the groups.
+        # scikit-learn may warn that a class has fewer rows than folds. The warning is
+        # ignored, because groups determine the folds.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return [pair for pair in splitter.split(y, y, groups) if pair[1].size]

@@ -189,7 +189,7 @@ class Plan:
         return self.vectors[POPULATION] is not None
 
     def prepare(self, estimator, path="", *, learner=True, parent=None):
-        """Set metadata requests inside an estimator; return it, or an adapter for it."""
+        """Set metadata requests inside an estimator; return it or an adapter."""
         self.learners[path] = learner
         if isinstance(estimator, FrozenEstimator):
             self._note(estimator, path, "none", "frozen")

@@ -66,7 +66,7 @@ def _rows(n_classes, n=240):
 
 
 def _fitted(calibrator, *rows, **kwargs):
-    """Fit a clone of the calibrator without warnings about the ranking of scores."""
+    """Fit a clone of the calibrator; ignore warnings about the ranking of scores."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CalibrationWarning)
         return clone(calibrator).fit(
@@ -77,7 +77,7 @@ def _fitted(calibrator, *rows, **kwargs):
 
 
 def _multiplier_of(calibrator, y):
-    """Return a class multiplier as keyword if the calibrator has the parameter."""
+    """Return the keyword argument with class multipliers, if the calibrator has it."""
     if not has_fit_parameter(calibrator, "class_multiplier"):
         return {}
     return {"class_multiplier": np.linspace(1, 2, len(np.unique(y)))}
@@ -219,7 +219,8 @@ def _message_of(calibrator, *rows):
 def _check_pickle(calibrator, scores, y):
     cls = type(calibrator)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle finds classes by name, and cannot find a class defined in a function.
+        # Pickle looks classes up by name, and cannot find a class defined in a
+        # function.
         return
     copy = _fitted(calibrator, scores, y)
     again = pickle.loads(pickle.dumps(copy)).predict_proba(scores)

@@ -157,7 +157,8 @@ def _check_learning(decision, rows):
 def _check_pickle(decision, rows):
     cls = type(decision)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle finds classes by name, and cannot find a class defined in a function.
+        # Pickle looks classes up by name, and cannot find a class defined in a
+        # function.
         return
     copy = rows.fit(decision)
     again = pickle.loads(pickle.dumps(copy))

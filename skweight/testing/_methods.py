@@ -1,4 +1,4 @@
-"""The methods that a user's class must have before other checks can run."""
+"""Check that a user's class has the required methods, before other checks run."""
 
 from skweight._utils.validation import say, write_object
 

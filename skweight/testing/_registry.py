@@ -1,7 +1,7 @@
 """All public classes of the library, on which the shared tests run.
 
-Public classes are read from ``__all__``, not from a second list. The method
-``_instances(labels)`` of a class returns the instances on which the shared tests run.
+The public classes are the classes named in ``__all__``. Each class has a method
+``_instances(labels)``, which returns the instances on which the shared tests run.
 """
 
 import inspect
@@ -30,8 +30,8 @@ from skweight.weighting import (
     ProductWeighting,
 )
 
-# The first matching kind of this order is used, because a Pipeline may also be a
-# classifier.
+# The order of the kinds matters, because the first matching kind is used. For example,
+# a Pipeline may also be a classifier.
 KINDS = {
     "choice": AutoWeighting,
     "weighting": BaseWeighting,
@@ -83,7 +83,7 @@ def all_estimators(kind=None, *, labels=(0, 1)):
     Returns
     -------
     estimators : dict {str: estimator}
-        Unfitted estimators by the name of the class. A number is appended to the name
+        Unfitted estimators. The keys are class names; a number is appended to the key
         for the second and later estimators of a class.
 
     Raises

@@ -10,9 +10,10 @@ from skweight._utils.validation import check_number
 from skweight.delivery import deliver
 from skweight.exceptions import UnsupportedWeightsError
 
-# In every row, the difference of two means over seeds is divided by the standard error
-# of the difference. The means differ if the mean square of these ratios over the rows
-# is above _TELLING. If the means are equal, the expected mean square is 1.
+# For every row, the outputs of two fits are averaged over the seeds. The difference of
+# both means is divided by its standard error. The fits count as different if the mean
+# over the rows of the squared ratios is above _TELLING. If the expected outputs are
+# equal, the expected mean square is 1.
 _TELLING = 2.5
 _TIMES = 10.0
 _CLASS_WEIGHT = 5.0
@@ -27,7 +28,7 @@ class WeightSemantics:
     estimator : str
         The estimator.
     reaches_fit : bool
-        Whether weights change the fit at all.
+        Whether the fit changes at all if rows are weighted.
     is_scale_free : bool or None
         Whether multiplying all weights by ten gives the same fit.
     is_repetition : bool or None
@@ -115,10 +116,10 @@ def check_weight_semantics(
     The function answers these questions: Do weights change the fit? Does the scale of
     the weights matter? Is a weight of 2 the same as duplicating the row? Is a weight of
     0 the same as removing the row? Is ``class_weight`` the same as row weights?
-    Libraries give different answers, and seldom document the answers. Weights are
-    passed as in :class:`~skweight.WeightedClassifier`, also through Pipelines and
-    searches. Transformers get the weights as population weights (weights that describe
-    the population).
+    Libraries differ in this, and seldom document it. The weights are passed as in
+    :class:`~skweight.WeightedClassifier`, also through Pipelines and searches.
+    Transformers get them, too, as population weights (weights that describe the
+    population).
 
     Parameters
     ----------
@@ -132,19 +133,19 @@ def check_weight_semantics(
         Labels of two classes; None draws random labels.
     n_seeds : int, default=20
         Number of fits per test, if the ``random_state`` of the estimator changes its
-        outputs. Each test then compares means over the fits. Raising this number
-        detects smaller differences.
+        outputs. Each test then compares means over the fits. With a larger number,
+        smaller differences are detected.
     tol : float, default=1e-4
-        If the seed does not matter, outputs count as equal up to the difference `tol`,
-        in (0, inf).
+        Largest difference between outputs that count as equal, in (0, inf). It is used
+        only if the seed does not matter.
     random_state : int, default=0
         Seed of the random rows and weights; also the first seed of the estimator.
 
     Returns
     -------
     semantics : WeightSemantics
-        Results of all tests, with the largest difference in each test; printed as
-        sentences.
+        Results of all tests, with the largest difference in each test. ``print`` shows
+        them as sentences.
 
     Raises
     ------
@@ -157,8 +158,8 @@ def check_weight_semantics(
 
     Notes
     -----
-    The function makes between 8 and 10 fits, times `n_seeds` if the seed changes the
-    outputs.
+    The function fits the estimator 8 to 10 times. If the seed changes the outputs, this
+    number is multiplied by `n_seeds`.
 
     Examples
     --------
@@ -223,7 +224,7 @@ def check_weight_semantics(
 
 
 def _by_class(fits, same):
-    """Return whether class_weight equals row weights; None without class_weight."""
+    """Return whether class_weight acts like row weights; None without class_weight."""
     names = [
         name
         for name in fits.estimator.get_params()
@@ -240,7 +241,7 @@ def _by_class(fits, same):
 
 
 class _Fits:
-    """Outputs of an estimator after a fit, for one seed or for several."""
+    """Outputs of an estimator after a fit, for one seed or for several seeds."""
 
     def __init__(self, estimator, X, y, new, first_seed, n_seeds, tol):
         self.estimator, self.tol = estimator, tol
@@ -284,8 +285,9 @@ class _Fits:
         largest = float(np.abs(difference).max())
         if np.abs(first - second).max() <= self.tol:
             return largest, True
-        # With the same rows and the same seed, equal weights give the same outputs, so
-        # any difference means that the weights differ in effect.
+        # Both fits have the same rows and the same seed. If the weights had the same
+        # effect, the outputs would be equal. Therefore any difference means that the
+        # effects differ.
         if len(first) == 1 or not other_rows:
             return largest, False
         # Compare means and variances of the outputs.
@@ -298,7 +300,7 @@ class _Fits:
 
 
 def _mean_square(first, second):
-    """Return the mean square over rows of (difference of means / standard error)."""
+    """Return the mean over rows of (difference of means / standard error) squared."""
     variance = (first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)) / len(first)
     difference = first.mean(axis=0) - second.mean(axis=0)
     return float(np.mean(difference**2 / np.maximum(variance, 1e-20)))

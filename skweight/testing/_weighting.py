@@ -171,7 +171,8 @@ def _check_pickle(weighting, X, y):
 
     cls = type(weighting)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle finds classes by name, and cannot find a class defined in a function.
+        # Pickle looks classes up by name, and cannot find a class defined in a
+        # function.
         return
     copy = clone(weighting).fit(X, y)
     again = pickle.loads(pickle.dumps(copy))
