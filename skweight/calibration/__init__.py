@@ -1,8 +1,8 @@
 """Calibrators: from log-scale scores to calibrated probabilities.
 
-A calibrator learns from scores of rows that the model was not fitted on. A calibrator
-uses population weights, never class weights. The user guide shows which calibrator to
-choose.
+A calibrator learns from the scores of held-out rows: rows that were not used to fit the
+model. A calibrator uses population weights, never class weights. The user guide shows
+which calibrator to choose.
 """
 
 from skweight.calibration._anchored import AnchoredCalibrator

@@ -1,4 +1,4 @@
-"""Undo the effect of class weights by a formula, corrected with calibration rows."""
+"""A formula that undoes class weights, with a correction by calibration rows."""
 
 import numpy as np
 
@@ -30,9 +30,9 @@ _LABELS = np.array([0.0, 1.0])
 _NARROW = 1e-6
 
 # Scores are not centred if their standard deviation is larger than this value. A single
-# very large score can cause such a standard deviation. The prior of the slope would
-# then be much smaller than the prior of the intercept, and centring would lose the
-# prior of the slope in rounding.
+# very large score can cause such a standard deviation. Then the prior precision of the
+# slope is much smaller than that of the intercept. With centred scores, rounding would
+# lose the prior precision of the slope.
 _WIDE = 1e5
 
 # Log odds are clipped to this many times the median of their absolute values. A log
@@ -47,15 +47,15 @@ class AnchoredCalibrator(BaseCalibrator):
     ``PriorCalibrator`` undoes the effect of the weights by a formula (the inversion).
     The inversion is right for a model at the minimum of a proper loss, and wrong for
     most other models. A ``SigmoidCalibrator`` is right for both kinds of models but
-    needs rows. This calibrator is a maximum a-posteriori estimate with the inversion as
-    its prior. Without rows, the map is the inversion. As rows are added, the map moves
-    towards the sigmoid. If the rare class has a few tens of rows, this map has the
-    lowest excess log loss of the parametric maps.
+    needs rows. ``AnchoredCalibrator`` computes a maximum a-posteriori estimate whose
+    prior is the inversion. Without rows, the map is the inversion. As rows are added,
+    the map moves towards the sigmoid. With a few tens of rows of the rare class, this
+    map has a lower excess log loss than the other parametric maps.
 
     Let :math:`w_k` be the total training weight of class k divided by its total
-    population weight (the sum of ``sample_weight``). Let :math:`z = s - \log(w_1 /
-    w_0)` be the log odds :math:`s` of the model, without the effect of the weights. The
-    map and its fit are
+    population weight (the sum of ``sample_weight``). Let :math:`s` be the log odds of
+    the model. Then :math:`z = s - \log(w_1 / w_0)` are the log odds without the effect
+    of the weights. The map and its fit are
 
     .. math:: p(1 \mid s) = \sigma(b + a z + c\, q(z)), \qquad
        \min_{a, b, c} \sum_i v_i\, \ell(y_i, p_i) + \frac{(a - 1)^2}{2 \sigma_a^2}
@@ -90,10 +90,10 @@ class AnchoredCalibrator(BaseCalibrator):
         (0, inf). With a larger value, fewer rows are enough to bend the map.
     ridge : float, default=1.0
         For three or more classes: how strongly the slopes of the classes are pulled
-        towards a common slope, in (0, inf). Raising it helps when classes are rare. For
-        k classes and the ridge :math:`\lambda`, the deviations of the slopes from the
-        common slope have the prior variance :math:`1 / (2 \lambda k)`. The common slope
-        has the prior variance :math:`\sigma_a^2`.
+        towards a common slope, in (0, inf). A larger value helps when classes are rare.
+        With k classes and the ridge :math:`\lambda`, the deviations of the slopes from
+        the common slope have the prior variance :math:`1 / (2 \lambda k)`. The common
+        slope has the prior variance :math:`\sigma_a^2`.
     bounded : bool, default=True
         For two classes: whether to bound the tails as in ``SigmoidCalibrator``.
 
@@ -121,22 +121,22 @@ class AnchoredCalibrator(BaseCalibrator):
 
     Notes
     -----
-    *The prior replaces Platt's smoothed targets.* The prior keeps the fit finite where
-    the scores separate the classes, so the labels themselves are the targets. With n
-    rows, the influence of the prior decreases like 1 / n.
+    *The prior replaces Platt's smoothed targets.* The prior keeps the fit finite even
+    if the scores separate the classes. Therefore the targets need no smoothing: they
+    are the labels themselves. With n rows, the influence of the prior decreases like 1
+    / n.
 
     *The map is increasing.* The quadratic term is restricted as in
     ``QuadraticCalibrator``, so that the ranking and the AUC do not change.
 
     *The tails are bounded by what the rows can support.* For example, 300 rows without
-    an error cannot support a probability of one in a million. On the problems of the
-    user guide, the bounds reduce the regret (the excess log loss) by a sixth to a
-    quarter if there are fewer than a thousand rows. Without calibration rows there are
-    no bounds.
+    an error cannot support a probability of one in a million. With fewer than a
+    thousand rows, the bounds reduce the excess log loss by a sixth to a quarter on the
+    problems of the user guide. Without calibration rows there are no bounds.
 
-    *A slope of zero or less* is refused with a ``CalibrationWarning``. Every row then
-    gets approximately the class frequencies as probabilities. With three or more
-    classes, if only some slopes are not positive, all classes share one slope.
+    *A slope of zero or less* is refused with a ``CalibrationWarning``. In this case,
+    the probabilities of every row are approximately the class frequencies. With three
+    or more classes, if only some slopes are not positive, all classes share one slope.
 
     *Cost.* The fit uses Newton's method and is exact to rounding. For two classes, the
     cost is :math:`O(n)`: after a first fit on bins of the score, one pass over the rows
@@ -154,9 +154,9 @@ class AnchoredCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model gave the second class the weight 19, and is a little over-confident. The
-    table shows the slope and the intercept after a fit on 0 rows (the class weight is
-    undone by a formula), 10 rows and 20,000 rows:
+    A model was trained with a weight of 19 for the second class, and is a little
+    over-confident. Each line shows the number of calibration rows, the slope and the
+    intercept. With 0 rows, only the formula undoes the class weight:
 
     >>> import numpy as np
     >>> from skweight.calibration import AnchoredCalibrator
@@ -325,7 +325,7 @@ class AnchoredCalibrator(BaseCalibrator):
         self._keep(slope, intercept, theta[1] if bends else 0.0, basis)
 
     def _prior(self, standard, n_rows, bends):
-        """Return precision and centre of the prior for standardised log odds."""
+        """Return the precision and the centre of the prior of standardised log odds."""
         ratio = standard.centre / standard.scale
         slope = np.array([1 / standard.scale, 0.0]) / self.slope_scale
         intercept = np.array([-ratio, 1.0]) / self.intercept_scale
@@ -364,8 +364,8 @@ class AnchoredCalibrator(BaseCalibrator):
         covariance += self.slope_scale**2
         precision = np.zeros((2 * n_classes, 2 * n_classes))
         precision[:n_classes, :n_classes] = np.linalg.inv(covariance)
-        # With two classes, the intercept is a difference of two intercepts, so each of
-        # the two has half the variance.
+        # With two classes, the intercept is the difference of two intercepts. Therefore
+        # each of these two intercepts has half the variance.
         diagonal = np.arange(n_classes, 2 * n_classes)
         precision[diagonal, diagonal] = 2 / self.intercept_scale**2
         precision /= rows.weight.sum()
@@ -402,7 +402,7 @@ class AnchoredCalibrator(BaseCalibrator):
 
 
 def _without_far(z, weight):
-    """Return log odds after clipping the few values that are far from all others."""
+    """Return the log odds; clip the few values that are far from all others."""
     distance = np.abs(z)
     order = np.argsort(distance)
     cumulated = np.cumsum(weight[order])

@@ -26,10 +26,10 @@ from skweight.exceptions import CalibrationWarning
 # Candidates are compared only if the rarest class has at least this many effective rows
 # (Kish's effective sample size).
 FEWEST_ROWS = 5
-# If the held-out log losses of two candidates, summed over the rows, differ by this
-# many nats, their shares differ by a factor of e. With the value 1, the noise of a few
-# rows would decide. With an infinite value, the loss would have no influence. See
-# benchmarks/calibration_regret.py.
+# Suppose that the sums of the held-out log losses of two candidates differ by this many
+# nats. Then the shares of the two candidates differ by a factor of e. With the value 1,
+# the noise of a few rows would decide. With an infinite value, the loss would have no
+# influence. See benchmarks/calibration_regret.py.
 TEMPERATURE = 4.0
 # Name of the candidate that may give rows with different scores the same probability.
 WITH_TIES = "Venn-Abers"
@@ -48,23 +48,23 @@ class AutoCalibrator(BaseCalibrator):
 
     Try this calibrator first if you know nothing about the model, in particular if the
     model was weighted or resampled. The best map depends on the number of rows and on
-    the model: an affine map for few rows, a quadratic map for trees and misspecified
-    models, an isotonic map for many rows. Candidates m = 1, ..., M are fitted, and
-    their probabilities are averaged. The shares in the average follow from the
-    cross-fitted log loss of each candidate,
+    the model. With few rows it is affine, with many rows it is isotonic, and for trees
+    and misspecified models it is quadratic. The calibrator fits candidates m = 1, ...,
+    M and averages their probabilities. The share of a candidate in the average follows
+    from its cross-fitted log loss,
 
     .. math::
         p(k \mid s) = \sum_m \pi_m \, p_m(k \mid s), \qquad
         \pi_m \propto \exp\Big(-\frac{\eta}{T} \sum_i v_i \, \ell_{im}\Big).
 
-    Here :math:`\ell_{im}` is the loss of row i under a map that was fitted without this
-    row (five folds). The weights :math:`v` are scaled to effective rows (Kish's
-    effective sample size), and the temperature is :math:`T = 4`. The factor is
-    :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where :math:`d_i` is the variance
-    of the losses of row i over the candidates. For equal weights, :math:`\eta` is 1.
-    The factor is smaller if a few rows have most of the weight. With few rows all
-    candidates have a share, and the average is better than any single candidate. With
-    many rows the best candidate has nearly the whole share.
+    Here :math:`\ell_{im}` is the loss of row i under candidate m, fitted on the folds
+    (five in all) that do not contain row i. The weights :math:`v` sum to the effective
+    number of rows (Kish's effective sample size), and the temperature is :math:`T = 4`.
+    The factor is :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where :math:`d_i` is
+    the variance of the losses of row i over the candidates. For equal weights,
+    :math:`\eta` is 1. The factor is smaller if a few rows have most of the weight. With
+    few rows all candidates have a share, and the average is better than any single
+    candidate. With many rows the best candidate has nearly the whole share.
 
     The candidates follow from the number of classes, the number of rows and the kind
     of model:
@@ -80,9 +80,9 @@ class AutoCalibrator(BaseCalibrator):
                                       weights, which is far off for votes
     ================================  ==================================================
 
-    Where the Venn-Abers candidate has a share in the average, the best other candidate
-    has a share of at least 0.02. Therefore rows with different scores get different
-    probabilities.
+    Venn-Abers can give rows with different scores the same probability. If it has a
+    share in the average, the best other candidate has a share of at least 0.02.
+    Therefore rows with different scores get different probabilities.
 
     No candidate predicts exactly 0 or 1. Temperature scaling without a bias is not a
     candidate, because it cannot undo class weights.
@@ -111,17 +111,17 @@ class AutoCalibrator(BaseCalibrator):
     Notes
     -----
     A mean of increasing maps is increasing. The log loss of this mean is at most the
-    mean of the log losses. Folds are stratified and drawn with a fixed seed from the
-    sorted rows, so that the result does not depend on the order of the rows.
+    mean of the log losses. The rows are sorted before the stratified folds are drawn
+    with a fixed seed. Therefore the result does not depend on the order of the rows.
 
-    *Cost.* For two classes: one sort, 20 fits on at most 2048 bins of the score, and
-    one fit of each candidate with a share in the average. The time of the 20 fits does
-    not grow with the number of rows. For three or more classes: five folds; above
-    20,000 rows, three folds of 20,000 rows. A prediction for two classes interpolates
-    linearly in a table of some hundred knots. The log odds of the table differ from the
-    log odds of the average by at most 0.002, except where Venn-Abers jumps between
-    neighbouring scores. The table extends beyond the calibration scores by twice the
-    range of these scores on either side.
+    *Cost.* For two classes, the fit takes one sort, 20 fits on at most 2048 bins of the
+    score, and one fit of each candidate with a share in the average. The time of the 20
+    fits does not grow with the number of rows. For three or more classes, the fit uses
+    five folds. With more than 20,000 rows, it uses a subset of 20,000 rows in three
+    folds. A prediction for two classes interpolates linearly in a table of some hundred
+    knots. The log odds of the table differ from the log odds of the average by at most
+    0.002, except where Venn-Abers jumps between neighbouring scores. The table extends
+    beyond the calibration scores by twice the range of these scores on either side.
 
     References
     ----------
@@ -169,7 +169,7 @@ class AutoCalibrator(BaseCalibrator):
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights; None weights all rows equally. Never pass class weights.
         classes : array-like of shape (n_classes,), default=None
-            All labels, sorted. Needed if some labels may be missing in ``y``. None
+            All labels, sorted. Pass them if some labels may be missing in ``y``. None
             takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
             Total training weight of each class, including class weights and resampling,
@@ -304,7 +304,7 @@ class AutoCalibrator(BaseCalibrator):
         self.chosen_ = max(self.shares_, key=self.shares_.get)
 
     def _kinks(self):
-        """Return the scores at which the average of two classes is not smooth."""
+        """Return the scores at which the averaged map of two classes is not smooth."""
         curves = [
             calibrator.curves_[0].scores
             for calibrator in self.calibrators_.values()

@@ -26,17 +26,17 @@ from skweight.exceptions import CalibrationWarning
 
 
 class BaseCalibrator(Documented, ReadOnce):
-    r"""Common base of the calibrators: maps log-scale scores to probabilities.
+    r"""Base class of the calibrators, which map log-scale scores to probabilities.
 
     Derive from this class to write a calibrator of your own. A subclass stores its
     parameters in ``__init__`` and defines four methods. This class checks labels of any
     type, weights, shapes and missing classes, and raises the errors.
 
     ``_fit_binary(rows)`` and ``_fit_multiclass(rows)``
-        Learn from rows of positive weight: ``rows.scores``, of shape (n,) or (n, k);
-        ``rows.codes``, the position of every label among ``classes_``; ``rows.weight``,
-        scaled to effective rows (Kish's sample size); and ``rows.class_count``, the
-        total weight per class.
+        Learn from rows of positive weight. ``rows.scores`` has the shape (n,) or (n,
+        k). ``rows.codes`` holds the position of every label among ``classes_``.
+        ``rows.weight`` is scaled to effective rows (Kish's sample size).
+        ``rows.class_count`` is the total weight per class.
     ``_predict_binary(scores)`` and ``_predict_multiclass(scores)``
         Return probabilities, strictly between 0 and 1. The shape is (n, 2) for scores
         of shape (n,), and (n, k) for scores of shape (n, k).
@@ -60,10 +60,10 @@ class BaseCalibrator(Documented, ReadOnce):
 
     Notes
     -----
-    Weights are rescaled to effective rows. After that only the ratios of weights
-    matter, and every use of a row count (target smoothing, bounds, ridge) reflects the
-    information in the rows. Let :math:`W_k` be the total weight of class k, and
-    :math:`n_k = W_k^2 / \sum_{i \in k} w_i^2` Kish's effective sample size of the
+    Weights are rescaled to effective rows. Therefore only the ratios of weights matter.
+    Smoothed targets, bounds and ridges use the effective number of rows, so they
+    reflect the information in the rows. Let :math:`W_k` be the total weight of class k,
+    and :math:`n_k = W_k^2 / \sum_{i \in k} w_i^2` Kish's effective sample size of the
     class. The effective numbers of rows are :math:`N_k = c\, W_k`, where
 
     .. math:: \sum_k 1 / N_k = \sum_k 1 / n_k,
@@ -72,10 +72,10 @@ class BaseCalibrator(Documented, ReadOnce):
     unweighted rows of class k. For two classes the sum is the variance of the log odds
     of the frequency. If the weights do not depend on the label, the numbers :math:`N_k`
     add up to Kish's effective sample size of all rows. If the weights depend on the
-    class, as in a case-control sample, 1000 rows of a rare class still count as
-    hundreds of rows, although the other class has a much larger total weight. A class
-    in which one row has nearly all of the weight counts as one row. Positive weights
-    below 1e-13 of the largest weight are raised to that value.
+    class, as in a case-control sample, the other class may have a much larger total
+    weight. Even then, 1000 rows of a rare class count as hundreds of rows. A class in
+    which one row has nearly all of the weight counts as one row. Positive weights below
+    1e-13 of the largest weight are raised to that value.
 
     References
     ----------
@@ -102,14 +102,14 @@ class BaseCalibrator(Documented, ReadOnce):
     # False, no additional fits are made for the calibrator.
     needs_held_out_scores = True
 
-    # _learns_from_sums: binned sums of the scores are enough for the fit.
-    # _learns_from_ranks: only the order of the scores matters, so that one score
-    # represents each bin.
+    # _learns_from_sums is true if binned sums of the scores are enough for the fit.
+    # _learns_from_ranks is true if only the order of the scores matters. In that case,
+    # one score represents each bin.
     _learns_from_sums = True
     _learns_from_ranks = False
 
-    # ``scores`` takes the place of X, so metadata routing must not treat it as
-    # metadata.
+    # ``scores`` takes the place of X. Therefore metadata routing must not treat
+    # ``scores`` as metadata.
     __metadata_request__fit: ClassVar = {"scores": UNUSED}
     __metadata_request__predict_proba: ClassVar = {"scores": UNUSED}
 
@@ -129,10 +129,11 @@ class BaseCalibrator(Documented, ReadOnce):
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population a row stands for. Only
             their ratios matter; rows of weight zero are ignored. Never pass class
-            weights: the probabilities would then be right for a population in which a
-            class is more frequent. None weights all rows equally.
+            weights: with them, the probabilities would be right only for a population
+            in which the classes with large weights are more frequent. None weights all
+            rows equally.
         classes : array-like of shape (n_classes,), default=None
-            All labels, sorted as by ``numpy.unique``. Needed if some labels may be
+            All labels, sorted as by ``numpy.unique``. Pass them if some labels may be
             missing in ``y``. None takes the labels of ``y``, including labels of rows
             with zero weight.
 
@@ -164,10 +165,11 @@ class BaseCalibrator(Documented, ReadOnce):
         ----------
         statistics : ScoreStatistics
             Sums over held-out rows of two classes. The statistics include sums of
-            squared weights, so binning does not change the number of effective rows.
+            squared weights. Therefore binning does not change the number of effective
+            rows.
         class_multiplier : array-like of shape (n_classes,), default=None
             Total training weight of each class divided by its total population weight.
-            Only for calibrators whose ``fit`` has this parameter.
+            Pass it only to calibrators whose ``fit`` has this parameter.
 
         Returns
         -------
@@ -251,8 +253,8 @@ class BaseCalibrator(Documented, ReadOnce):
         try:
             n_classes = self.classes_.shape[0]
         except AttributeError:
-            # The message of the AttributeError names a private attribute, so it is
-            # hidden.
+            # The message of the AttributeError names a private attribute. Users do not
+            # know this attribute, so the AttributeError is hidden.
             raise NotFittedError(
                 f"This {type(self).__name__} is not fitted yet. Call fit(scores, y) "
                 "with scores of held-out rows first."
@@ -270,8 +272,8 @@ class BaseCalibrator(Documented, ReadOnce):
                 f"scores and {n_rows} labels."
             )
         if sample_weight is None:
-            # Equal weights are one number broadcast to all rows. The fits recognise
-            # equal weights by this form.
+            # If all weights are equal, they are stored as one number that is broadcast
+            # to all rows. The fits recognise equal weights by this form.
             weight = np.broadcast_to(np.float64(1.0), n_rows)
             counts = count_rows(codes, n_classes), np.ones(n_classes)
         else:
@@ -390,11 +392,12 @@ def warn_reversed(
 
 
 def _lowest(rows, scores, among):
-    """Return the smallest difference of mean scores between a class and the others.
+    """Return the smallest difference between the mean score of a class and of the rest.
 
-    The compared means are weighted. The unit is the weighted standard deviation of the
-    score. The position of the class is returned too. If there is a single score per
-    row, it is the score of the second class.
+    The means are weighted means. The unit of the difference is the weighted standard
+    deviation of the score. The function also returns the position of the class with
+    this difference. If each row has a single score, it is the score of the second
+    class.
     """
     distances = []
     for code in [1] if scores.ndim == 1 else among:

@@ -17,8 +17,8 @@ class BentCalibrator(OneVersusRestCalibrator):
 
     A subclass defines ``_fit_bent(scores, codes, weight, levels, near)``, which returns
     the objective, the features and the parameters of the map. The parameters are None
-    if no map with the two features keeps the ranking of the rows. ``near`` are the
-    parameters of a fit on similar rows, or None.
+    if no map with the two features keeps the ranking of the rows. ``near`` holds the
+    parameters of a fit on similar rows, or is None.
     """
 
     def __init__(self, *, smoothing=1.0, bounded=True):

@@ -12,21 +12,21 @@ from skweight.calibration._engine.logistic import (
 
 _LOG_2 = np.log(2.0)
 
-# Log odds are clipped to this size in the fit. Otherwise a single value of 1e7 would
-# leave the other values without precision.
+# The fit clips log odds to this size. Otherwise, one value of 1e7 would take the
+# floating-point precision from the other values.
 _FAR = 1e4
 
 
 class OddAndEven:
     r"""The score s, and the even function :math:`\log \cosh(s / 2)`.
 
-    With :math:`q = \sigma(s)`, :math:`a \log q - b \log(1 - q)` is :math:`m s + d
-    \log(2 \cosh(s / 2))`, where :math:`m = (a + b) / 2` and :math:`d = b - a`. For
+    Let :math:`q = \sigma(s)`. Then :math:`a \log q - b \log(1 - q)` equals :math:`m s +
+    d \log(2 \cosh(s / 2))`, where :math:`m = (a + b) / 2` and :math:`d = b - a`. For
     small scores, the two logarithms are nearly collinear, but the odd function
     :math:`s` and the even function :math:`\log \cosh(s / 2)` are not. Both functions
     are computed from the log odds, because a probability close to 1 loses digits. Both
-    are divided by the spread of the scores, so that the tolerance of the Newton steps
-    has the same meaning at any scale.
+    functions are divided by the spread of the scores. Then the tolerance of the Newton
+    steps has the same meaning at any scale.
     """
 
     def __init__(self, unit):
@@ -50,11 +50,11 @@ class OddAndEven:
 
 
 class TwoLogs:
-    r"""The features :math:`\log q` and :math:`-\log(1 - q)`, each of one sign.
+    r"""The features :math:`\log q` and :math:`-\log(1 - q)`; neither changes its sign.
 
     If both slopes are zero or more, the sum of the two terms is increasing in floating
-    point as well. With the features :math:`s` and :math:`\log \cosh(s / 2)` instead,
-    the two terms would cancel for large scores if one slope is zero.
+    point as well. The features :math:`s` and :math:`\log \cosh(s / 2)` do not have this
+    property: if one slope is zero, their two terms cancel for large scores.
     """
 
     def __call__(self, scores):
@@ -75,10 +75,10 @@ _EDGES = [np.array([[1.0, 0.0], [d, 0.0], [0.0, 1.0]]) for d in (2.0, -2.0)]
 class BetaCalibrator(BentCalibrator):
     r"""Calibrate by the ratio of two beta densities.
 
-    Use it for models whose scores are log odds, if the reliability curve bends and the
+    Use this calibrator if the scores are log odds, the reliability curve bends, and the
     rare class has hundreds of calibration rows. The map has one slope for small and one
     for large probabilities, and it is always increasing. The identity is one of the
-    maps, so that a calibrated model stays calibrated. With fewer rows use
+    possible maps, so a calibrated model stays calibrated. With fewer rows use
     ``AnchoredCalibrator``.
 
     With :math:`q = \sigma(s)` the probability of the score,
@@ -101,8 +101,8 @@ class BetaCalibrator(BentCalibrator):
         each class against the rest. ``theta`` of a curve holds the parameters a, b and
         c of the map.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        Slope and intercept of the joint map that is applied before the curves, for
-        three or more classes. For two classes: 1 and 0.
+        For three or more classes: slope and intercept of the joint map, which is
+        applied before the curves. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -116,14 +116,15 @@ class BetaCalibrator(BentCalibrator):
     Notes
     -----
     *Slopes are not negative.* If the best fit has a negative slope, that slope is set
-    to zero and the other parameters are fitted again. The problem is convex, so the
-    better of the two fits with one slope of zero is the best map. If both slopes would
-    be zero, every row gets the class frequencies, with a ``CalibrationWarning``.
+    to zero and the other parameters are fitted again. Two fits have exactly one slope
+    of zero. The problem is convex, so the better of these two fits is the best map. If
+    both slopes would be zero, a ``CalibrationWarning`` is issued, and the probabilities
+    of every row are the class frequencies.
 
     *Scores must be log odds*: the map is not invariant to a shift of the scores. Use
-    ``SigmoidCalibrator`` or ``QuadraticCalibrator`` for margins. The logarithms are
-    computed from the log odds directly, so that scores above 37, whose probability is 1
-    in floating point, keep their order.
+    ``SigmoidCalibrator`` or ``QuadraticCalibrator`` for margins. A score above 37 has
+    the probability 1 in floating point. Because the logarithms are computed directly
+    from the log odds, such scores keep their order.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``.
 

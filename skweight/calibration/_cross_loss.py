@@ -1,8 +1,8 @@
 """Cross-fitted losses of calibrators.
 
 To compare calibrators of two classes, the rows are merged into bins of the score. Each
-bin has one row for each class, so that the time hardly grows with the number of rows.
-For three or more classes, a subset is used if there are very many rows.
+bin has one row for each class. Therefore the time hardly grows with the number of rows.
+For three or more classes, at most 20,000 rows are used.
 """
 
 from dataclasses import replace
@@ -15,7 +15,8 @@ from skweight.calibration._rows import CalibrationRows
 
 N_FOLDS = 5
 # Up to this many rows of two classes, every row has its own bin. With more rows, half
-# of the bins have equal numbers of rows, and half have equal widths of the score.
+# of the bins hold equal numbers of rows, and the other half have equal widths on the
+# axis of the score.
 MANY_ROWS = 1 << 11
 _HALF_OF_CELLS = 1 << 10
 # At most this many rows are compared for three or more classes. If there are more rows,
@@ -35,8 +36,8 @@ class Comparison(NamedTuple):
     mass : float
         Total weight of the rows compared.
     rows_per_weight : float
-        Effective rows per unit of weight for the comparison: the factor :math:`\eta` in
-        the formula of `AutoCalibrator`. The factor is 1 for equal weights, and less
+        Number of effective rows per unit of weight. `AutoCalibrator` uses it as the
+        factor :math:`\eta` of its formula. The factor is 1 for equal weights, and less
         than 1 if a few rows have most of the weight.
     """
 
@@ -46,7 +47,7 @@ class Comparison(NamedTuple):
 
 
 def compare(candidates, rows):
-    """Return the :class:`Comparison` of a dict of calibrators on rows."""
+    """Compare a dict of calibrators on rows; return a :class:`Comparison`."""
     folds = _CellFolds(rows) if rows.scores.ndim == 1 else _RowFolds(rows)
     total = np.zeros(len(candidates))
     mass, weighted_variance, squares_variance = 0.0, 0.0, 0.0
@@ -85,10 +86,10 @@ def fit_on(candidate, rows):
 def draw_folds(rows, n_folds):
     """Return the fold of every row, independent of the order of rows and classes.
 
-    Rows are sorted by the score of their class and then shuffled with a fixed seed.
-    Without the shuffle, the scores of held-out rows would lie too evenly between the
-    scores of training rows. Rows with the same score of their class are sorted by the
-    other scores, then by the weight.
+    Rows are sorted by the score of their own class. If two rows have equal scores of
+    their own class, the other scores decide, then the weights. Then the sorted rows are
+    shuffled with a fixed seed. Without the shuffle, the scores of held-out rows would
+    lie too evenly between the scores of training rows.
     """
     scores = rows.scores
     if scores.ndim == 2:
@@ -96,8 +97,8 @@ def draw_folds(rows, n_folds):
     fold = np.empty(rows.codes.size, dtype=np.intp)
     for code in range(rows.class_count.size):
         block = np.flatnonzero(rows.codes == code)
-        # With two classes, each row has a single score, which is high for the second
-        # class and low for the first.
+        # With two classes, each row has a single score. A high score means the second
+        # class, a low score means the first class.
         first_of_two = rows.scores.ndim == 1 and code == 0
         sort_key = -scores[block] if first_of_two else scores[block]
         order = np.argsort(sort_key)
@@ -138,8 +139,8 @@ class _CellFolds:
 
     def train(self, k):
         """Return the rows of all folds but one."""
-        # The sums of all folds but fold k are added. Subtracting fold k from the total
-        # would leave rounding errors in empty bins.
+        # The sums of all folds except fold k are added. Subtracting fold k from the
+        # total would leave rounding errors in empty bins.
         in_training = np.arange(self.n_folds) != k
         mass, squares = (
             self.mass[in_training].sum(axis=0),

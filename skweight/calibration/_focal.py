@@ -7,34 +7,35 @@ from skweight._utils.validation import check_number
 from skweight.calibration._engine.numerics import log_normalise, rest_log_odds
 from skweight.calibration._prior import PriorCalibrator
 
-# Log odds beyond which -p log(p) / (1 - p) is 1 to the last digit.
+# For log odds above this value, -p log(p) / (1 - p) is 1 to the last digit.
 _CERTAIN = 37.0
 
 
 class FocalCalibrator(PriorCalibrator):
     r"""Turn the scores of a focal loss into probabilities, in closed form.
 
-    The focal loss :math:`-(1 - p_t)^\gamma \log p_t` is not a proper loss. At its
-    minimum the outputs of a model are not the class probabilities, but are closer to
-    equal probabilities. For any number of classes, these outputs can be inverted
-    exactly [1]_. Use this calibrator for a model that was trained with
-    :class:`~skweight.objectives.FocalObjective`, with CatBoost's ``Focal`` or with a
-    focal loss in PyTorch. The calibrator needs no calibration rows and no additional
-    fits. With :math:`p` the sigmoid or softmax of the scores, the probability of class
-    k is
+    The focal loss :math:`-(1 - p_t)^\gamma \log p_t` is not a proper loss. At the
+    minimum of this loss, the outputs of a model are not the class probabilities: they
+    are closer to equal probabilities. For any number of classes, the class
+    probabilities can be computed exactly from these outputs [1]_. Use this calibrator
+    for a model that was trained with :class:`~skweight.objectives.FocalObjective`, with
+    CatBoost's ``Focal`` or with a focal loss in PyTorch. The calibrator needs no
+    calibration rows and no additional fits. Let :math:`p` be the sigmoid or softmax of
+    the scores. Then the probability of class k is
 
     .. math:: \eta_k \propto \frac{p_k}{v(p_k)}, \qquad
        v(p) = (1 - p)^\gamma - \gamma\, p\, (1 - p)^{\gamma - 1} \log p.
 
-    The effect of class weights is undone after the effect of the focal loss: with
-    :math:`w_k` the multiplier of class k, :math:`\eta_k \propto p_k / (v(p_k)\, w_k)`.
+    First the effect of the focal loss is undone, then the effect of class weights. If
+    :math:`w_k` is the multiplier of class k, the result is :math:`\eta_k \propto p_k /
+    (v(p_k)\, w_k)`.
 
     Parameters
     ----------
     gamma : float, default=2.0
-        Exponent of the loss that the model was trained with, in [0, inf). Raising it
-        moves probabilities further away from equal probabilities. 0 is the log loss:
-        probabilities do not change.
+        Exponent of the loss that the model was trained with, in [0, inf). A larger
+        exponent moves probabilities further away from equal probabilities. The exponent
+        0 is the log loss, so probabilities do not change.
 
     Attributes
     ----------
@@ -52,8 +53,8 @@ class FocalCalibrator(PriorCalibrator):
 
     Notes
     -----
-    The map is exact at the minimum of the loss. A model that stops before the minimum,
-    or over-fits, needs calibration rows: use ``calibration="auto"``.
+    The map is exact at the minimum of the loss. If a model stops before the minimum or
+    over-fits, calibration rows are needed: use ``calibration="auto"``.
 
     References
     ----------
@@ -65,8 +66,8 @@ class FocalCalibrator(PriorCalibrator):
 
     Examples
     --------
-    For a class with a frequency of 5 %, the focal loss with ``gamma=2`` has its minimum
-    at 25 %:
+    If a class has a frequency of 5 %, the focal loss with ``gamma=2`` is smallest for a
+    predicted probability of 25 %:
 
     >>> from scipy.optimize import minimize_scalar
     >>> import numpy as np
@@ -152,8 +153,9 @@ class FocalCalibrator(PriorCalibrator):
 def focal_inverse(scores, gamma):
     """Return log-scale scores with the focal loss inverted.
 
-    The input and the result are log odds of shape (n,) for two classes, and log p +
-    constant of shape (n, k) for more classes.
+    For two classes, the input and the result are log odds of shape (n,). For more
+    classes, the input and the result have shape (n, k) and equal log p, plus a constant
+    in each row.
     """
     if scores.ndim == 1:
         return log_share(scores, gamma) - log_share(-scores, gamma)
@@ -163,8 +165,8 @@ def focal_inverse(scores, gamma):
 def log_share(odds, gamma):
     """Return log(p / v(p)), as in `FocalCalibrator`, from the log odds of p.
 
-    In the form log p - gamma log(1 - p) - log(1 + gamma t), with t = -p log(p) / (1 -
-    p) in (0, 1), no digits are lost for p near 0 or 1.
+    The computed form is log p - gamma log(1 - p) - log(1 + gamma t), where t = -p
+    log(p) / (1 - p) lies in (0, 1). This form loses no digits for p near 0 or 1.
     """
     log_p, log_q = log_expit(odds), log_expit(-odds)
     with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 where p is certain

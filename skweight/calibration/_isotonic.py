@@ -45,7 +45,7 @@ class LogOddsCurve(NamedTuple):
     Attributes
     ----------
     scores, log_odds : ndarray of shape (n_knots,)
-        The scores are strictly increasing, the log odds never decreasing.
+        The scores are strictly increasing. The log odds never decrease.
     """
 
     scores: np.ndarray
@@ -78,45 +78,50 @@ class LogOddsCurve(NamedTuple):
 class IsotonicCalibrator(OneVersusRestCalibrator):
     r"""Calibrate by isotonic regression.
 
-    Use it when the rare class has hundreds of calibration rows and the reliability
-    curve does not have the form of a sigmoid. With fewer rows isotonic regression
-    overfits. Then ``SigmoidCalibrator`` is better even for such a curve.
+    Use this calibrator if the rare class has hundreds of calibration rows and the
+    reliability curve does not have the form of a sigmoid. With fewer rows, isotonic
+    regression overfits. In that case, ``SigmoidCalibrator`` is better, even for such a
+    reliability curve.
 
     The curve minimises the weighted squared error
 
     .. math:: \min_{f\ \mathrm{increasing}} \sum_i w_i (y_i - f(s_i))^2
 
-    (pool adjacent violators, after rows of equal score are merged), clipped to
+    Rows with equal scores are merged first. The algorithm is "pool adjacent violators".
+    The curve is clipped to
 
     .. math:: \left[\frac{1}{N_- + 2},\; \frac{N_+ + 1}{N_+ + 2}\right],
 
     where :math:`N_+` is the effective number of rows with the label, and :math:`N_-` is
     the effective number of rows without the label. The bounds are the smallest and the
-    largest probability that this number of rows can support. If weights differ between
-    the classes, the additional row of a class has the weight of one effective row of
-    that class. No probability is ever 0 or 1.
+    largest probability that these numbers of rows can support. The formula adds one row
+    to each class. If the weights differ between the classes, the added row has the
+    weight of one effective row: the total weight of the class divided by its effective
+    sample size. No probability is ever 0 or 1.
 
     Parameters
     ----------
     centered : bool, default=True
-        True: a curve that rises everywhere, so that ranking and AUC do not change. On
-        the problems of the user guide, the excess log loss is about half as large as
-        with flat blocks. False: flat blocks, as in scikit-learn, so that all scores in
-        a block have the same probability. The rising curve is centred isotonic
-        regression. The rising curve has one knot at the mean score of every block, and
-        interpolates the log odds linearly between the knots. One pseudo-positive is
-        added at the lowest score and one pseudo-negative at the highest. The curve is
-        shifted so that the mean probability is the frequency of the class.
+        If True, the curve rises everywhere, so the ranking and the AUC do not change.
+        If False, the curve has flat blocks, as in scikit-learn: all scores in a block
+        have the same probability. On the problems of the user guide, the excess log
+        loss of the rising curve is about half as large. The method of the rising curve
+        is centred isotonic regression. The curve has one knot at the mean score of
+        every block, and interpolates the log odds linearly between the knots. One
+        pseudo-positive is added at the lowest score and one pseudo-negative at the
+        highest score. The curve is shifted so that the mean probability is the
+        frequency of the class.
 
     Attributes
     ----------
     curves_ : list of LogOddsCurve or Curve
-        The knots of a curve are ``scores`` and ``log_odds``, or ``scores`` and
-        ``proba`` if not centred. For two classes: the curve of the second class. For
-        more classes: one curve for each class against the rest.
+        The attributes ``scores`` and ``log_odds`` of a curve hold its knots. If
+        ``centered`` is False, the attributes are ``scores`` and ``proba``. For two
+        classes: the curve of the second class. For more classes: one curve for each
+        class against the rest.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        Slope and intercept of the joint map that is applied before the curves, for
-        three or more classes. For two classes: 1 and 0.
+        For three or more classes: slope and intercept of the joint map, which is
+        applied before the curves. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -130,15 +135,15 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     -----
     *Three or more classes.* First the joint map of ``TemperatureCalibrator`` is
     applied. Then one curve per class is fitted to the log odds of the class against the
-    rest, and the k probabilities are divided by their sum. The first step is necessary
-    after class weighting: the weights change the mix of the other classes, so that the
-    log odds against the rest no longer rank the rows correctly. After the division, the
-    ranking by the probability of a class is no longer exactly the ranking by the curve
-    of this class.
+    rest, and the k probabilities are divided by their sum. The joint map is necessary
+    after class weighting. Class weights change the mix of the classes in "the rest", so
+    the log odds against the rest no longer rank the rows correctly. After the division
+    by the sum, the probabilities of a class do not rank the rows exactly as the curve
+    of this class does.
 
-    *Outside the range* of the calibration scores the curve is constant. If the whole
-    curve is constant, because the scores rank no better than chance, there is a
-    ``CalibrationWarning``.
+    *Outside the range* of the calibration scores, the curve is constant. If the scores
+    rank no better than chance, the whole curve is constant, and a
+    ``CalibrationWarning`` is issued.
 
     *Cost.* The sort takes :math:`O(n \log n)` and the rest takes :math:`O(n)`. For k
     classes the cost is k times as large. Prediction takes :math:`O(\log n)` per score.
@@ -213,8 +218,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 def _rising_tails(x, p, knots, block_mass, low, high):
     """Extend a centred curve from its outer knots to the ends of the range.
 
-    The slope of an extension corresponds to a single row of the outer block. This slope
-    is enough to keep the ranking, and too small to change the mean of the block.
+    The slope of an extension corresponds to a single row of the outer block. With this
+    slope, the ranking is kept, and the mean of the block hardly changes.
     """
     if knots[0] < x[0]:
         x = np.append(knots[0], x)

@@ -2,8 +2,9 @@
 
 For three or more classes the joint map of ``TemperatureCalibrator`` is applied first.
 Then one curve per class is applied to the log odds of the class against the rest. The
-first step is necessary after class weighting: the weights change the mix of the other
-classes, so that the log odds against the rest no longer rank the rows correctly.
+joint map is necessary after class weighting. Class weights change the mix of the
+classes in "the rest", so the log odds against the rest no longer rank the rows
+correctly.
 """
 
 import numpy as np
@@ -22,9 +23,9 @@ class OneVersusRestCalibrator(BaseCalibrator):
     """Base of the calibrators whose map is a curve.
 
     A subclass defines ``_fit_curve(rows)`` for rows of two classes. The method returns
-    two values. The first is a callable from scores of shape (n,) to probabilities of
-    both classes of shape (n, 2). The second says whether that curve is "constant",
-    "nearly constant" or increasing ("").
+    a callable and a string. The callable is the curve: it maps scores of shape (n,) to
+    the probabilities of both classes, of shape (n, 2). The string is "constant",
+    "nearly constant", or empty for an increasing curve.
     """
 
     def _fit_binary(self, rows):
@@ -51,7 +52,7 @@ class OneVersusRestCalibrator(BaseCalibrator):
         for code, count in enumerate(rows.class_count):
             curve, flatness = self._fit_curve(rows.against_rest(code, odds[:, code]))
             self.curves_.append(curve)
-            # If all rows or no rows have the class, there is nothing to rank.
+            # If all rows or no rows have the class, a ranking has no meaning.
             flat.append(flatness if 0 < count < total else "")
         if joint.refused:
             warn_reversed(self, rows, "every row gets the class frequencies")

@@ -23,9 +23,9 @@ class PriorCalibrator(BaseCalibrator):
     which for two classes lowers the log odds by :math:`\log (w_1 / w_0)`. Use this
     calibrator for logistic regression and other models that reach the minimum of the
     log loss. ``PriorCalibrator`` needs no calibration rows and no additional fits. In
-    three cases, use a calibrator that learns from rows instead: trees, boosting and
-    forests do not reach that minimum; scores of hinge losses are not log odds;
-    synthetic rows change more than class frequencies.
+    three cases, do not use it, but a calibrator that learns from rows. Trees, boosting
+    and forests do not reach the minimum of the log loss. Scores of models with a hinge
+    loss are not log odds. Synthetic rows change more than the class frequencies.
 
     Attributes
     ----------
@@ -40,9 +40,9 @@ class PriorCalibrator(BaseCalibrator):
 
     Notes
     -----
-    Only ratios of the multipliers matter. The scores must be log odds or logits: the
-    softmax or sigmoid of the scores is what the model predicts. Decision values of a
-    margin model are treated as log odds.
+    Only ratios of the multipliers matter. The scores must be log odds or logits: their
+    sigmoid or softmax must equal the predicted probabilities of the model. Decision
+    values of a margin model are treated as log odds.
 
     References
     ----------
@@ -54,8 +54,8 @@ class PriorCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model gave the second class the weight 99. A probability of 50 % from this model
-    is 1 % in the population:
+    A model was trained with a weight of 99 for the second class. If this model predicts
+    50 %, the probability in the population is 1 %:
 
     >>> from skweight.calibration import PriorCalibrator
     >>> calibrator = PriorCalibrator()
@@ -125,7 +125,7 @@ class PriorCalibrator(BaseCalibrator):
         )
 
     def fit_statistics(self, statistics, *, class_multiplier=None):
-        """Store the class multipliers; only the labels of the statistics are used.
+        """Store the class multipliers; of the statistics, only the labels are used.
 
         Parameters
         ----------

@@ -10,8 +10,9 @@ from skweight.calibration._engine.logistic import (
     standardise,
 )
 
-# The range of the quadratic term is at most _REACH standard deviations. At the ends of
-# the range, the slope is at least _FLATTEST times the slope in the middle.
+# The quadratic term is used for scores at most _REACH standard deviations from the
+# mean. At the ends of this range, the slope of the map is at least _FLATTEST times the
+# slope in the middle.
 _REACH = 5.0
 _FLATTEST = 0.02
 
@@ -19,9 +20,10 @@ _FLATTEST = 0.02
 class Bend:
     """The standardised score u, and u * u - 1 within a range, with straight tails.
 
-    The square is used over the range of the calibration scores, but at most over five
-    standard deviations to either side. Outside that range the square is continued along
-    its tangent, because a parabola would reverse the ranking beyond its vertex.
+    The square is used only for scores within the range of the calibration scores and
+    within five standard deviations of the mean. Outside these limits, the square is
+    continued along its tangent. Otherwise, the parabola would reverse the ranking
+    beyond its vertex.
     """
 
     def __init__(self, standard, scores):
@@ -50,10 +52,10 @@ class Bend:
 def fit_bend(objective, start, *, shape=None):
     """Return (slope, curvature, intercept) of the best increasing map, or None.
 
-    The map must increase at both ends of the range. The result is the unrestricted best
-    map if that map increases at both ends. Otherwise the result is the best map that
-    has the smallest allowed slope at one end. The fit of that map has one parameter
-    less.
+    The map must increase at both ends of the range. If the best map without this
+    restriction increases at both ends, it is the result. Otherwise, the result is the
+    best map with the smallest allowed slope at one end. The fit of a map with a fixed
+    slope at one end has one parameter less.
     """
     basis = objective.basis
     theta = fit_logistic(objective, start, shape=shape)
@@ -74,9 +76,10 @@ class QuadraticCalibrator(BentCalibrator):
 
     Use this calibrator if the reliability curve bends, as for over-fitted trees and
     forests, and if the rare class has hundreds of calibration rows. The map has one
-    parameter more than ``SigmoidCalibrator``, and needs a tenth of the rows of
-    ``IsotonicCalibrator``. With fewer rows use ``AnchoredCalibrator("quadratic")``.
-    With many rows, both calibrators give nearly the same map.
+    parameter more than the map of ``SigmoidCalibrator``. It needs a tenth of the rows
+    that ``IsotonicCalibrator`` needs. With fewer rows, use
+    ``AnchoredCalibrator("quadratic")``. With many rows, ``QuadraticCalibrator`` and
+    ``AnchoredCalibrator("quadratic")`` give nearly the same map.
 
     With u the score, standardised to mean 0 and standard deviation 1,
 
@@ -97,8 +100,8 @@ class QuadraticCalibrator(BentCalibrator):
         each class against the rest. ``theta`` of a curve holds the parameters a, c and
         b of the map.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        Slope and intercept of the joint map that is applied before the curves, for
-        three or more classes. For two classes: 1 and 0.
+        For three or more classes: slope and intercept of the joint map, which is
+        applied before the curves. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -113,12 +116,12 @@ class QuadraticCalibrator(BentCalibrator):
     Notes
     -----
     *The map is increasing.* A parabola would reverse the ranking beyond its vertex.
-    Here the square is used over the range of the calibration scores (at most five
-    standard deviations to either side). Outside this range the parabola is continued
-    along its tangent. If the best parabola is not increasing inside the range, the best
-    increasing parabola is fitted, which is a convex problem. At one end, the slope of
-    that parabola is 2 % of the slope in the middle. The ranking and the AUC do not
-    change.
+    Therefore the square is used only for scores within the range of the calibration
+    scores and within five standard deviations of the mean. Outside these limits, the
+    parabola is continued along its tangent. If the best parabola is not increasing
+    within the limits, the best increasing parabola is fitted, which is a convex
+    problem. At one end, the slope of the increasing parabola is 2 % of its slope in the
+    middle. The ranking and the AUC do not change.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``.
 

@@ -36,8 +36,9 @@ CALIBRATORS = {
     "venn_abers": VennAbersCalibrator,
 }
 
-# Other names of these calibrators in the literature. The other names differ too much
-# from the names of this package for a spelling suggestion.
+# In the literature, these calibrators also have the following names. A spelling
+# suggestion cannot find them, because they differ too much from the names of this
+# package.
 _OTHER_WORDS = {
     "inversion": "prior",
     "logistic": "sigmoid",
@@ -72,7 +73,7 @@ def resolve_calibrator(spec):
     ValueError
         If the name is unknown.
     TypeError
-        If the specification is neither a name nor a calibrator.
+        If ``spec`` is neither a name nor a calibrator nor None.
 
     Examples
     --------

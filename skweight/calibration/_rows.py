@@ -1,4 +1,4 @@
-"""The checked rows that a calibrator learns from, weighted in effective rows."""
+"""The checked rows that a calibrator learns from, with weights in effective rows."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +9,8 @@ from skweight._utils.validation import check_labels, encode_labels, plain, say
 from skweight.calibration._engine.merged import merge_scores
 from skweight.calibration._engine.numerics import Tails
 
-# Number of probabilities per call, so small that temporary arrays stay in the
-# processor's cache.
+# Number of probabilities per call. The number is small, so that temporary arrays stay
+# in the processor's cache.
 BLOCK = 1 << 16
 
 # Smallest positive weight, relative to the largest weight. Smaller weights are raised
@@ -46,9 +46,9 @@ class CalibrationRows:
     class_multiplier : ndarray of shape (n_classes,) or None
         Checked multipliers, for calibrators whose ``fit`` accepts multipliers.
     resumed : bool
-        Whether a fit may start from the present parameters of the calibrator, which
-        were fitted on similar rows. A start from these parameters saves steps and
-        changes the result only by rounding.
+        Whether a fit may start from the present parameters of the calibrator. This is
+        possible if these parameters were fitted on similar rows. A start from them
+        saves steps and changes the result only by rounding.
     """
 
     scores: np.ndarray
@@ -61,7 +61,7 @@ class CalibrationRows:
 
     @classmethod
     def of_masses(cls, scores, codes, mass, squares, n_classes, class_multiplier=None):
-        """Return rows that may each be a sum of several rows, scaled to effective rows.
+        """Return rows, scaled to effective rows; each may be a sum of several rows.
 
         For each sum of rows, ``mass`` holds the total weight, and ``squares`` holds the
         total of the squared weights.
@@ -80,16 +80,16 @@ class CalibrationRows:
 
     @property
     def tails(self):
-        """The bounds of the log odds that the rows of two classes can support."""
+        """For two classes: the bounds of the log odds that the rows can support."""
         return Tails.of(self.class_count, self.row_mass)
 
     @cached_property
     def merged(self):
-        """The rows of two classes merged by score; several calibrators need them."""
+        """For two classes: the rows, merged by score; several calibrators use them."""
         return merge_scores(self.scores, self.codes, self.weight)
 
     def against_rest(self, code, scores):
-        """Return the rows as two classes: all other classes, and ``code``."""
+        """Return the rows with two classes: class ``code`` and the other classes."""
         other_counts = np.delete(self.class_count, code)
         count = np.array([other_counts.sum(), self.class_count[code]])
         row_mass = np.array([1.0, self.row_mass[code]])
@@ -106,7 +106,7 @@ class CalibrationRows:
 
 
 def check_shape(scores, n_classes):
-    """Return scores as float64 of shape (n,) for two classes, (n, k) for more."""
+    """Return scores as float64: of shape (n,) for two classes, else (n, k)."""
     scores = np.asarray(scores, dtype=np.float64)
     shape = scores.shape
     if n_classes == 2:
@@ -129,7 +129,7 @@ def check_shape(scores, n_classes):
 
 def check_finite(scores):
     """Return finite scores, clipped so that squares are finite; raise otherwise."""
-    # An empty array is allowed. If a score is NaN, the comparisons are false.
+    # An empty array is allowed. If a score is NaN, both comparisons are false.
     if scores.size == 0 or -_FAR <= scores.min() <= scores.max() <= _FAR:
         return scores
     finite = np.isfinite(scores)
@@ -166,7 +166,7 @@ def resolve_classes(y, classes, *, owner):
 
 
 def check_classes(classes, *, owner):
-    """Return classes as an array if the classes are several, sorted and distinct."""
+    """Return classes as an array; require two or more, sorted and distinct."""
     classes = np.asarray(classes)
     if classes.ndim != 1 or not np.all(classes[1:] > classes[:-1]):
         raise ValueError(
@@ -184,7 +184,7 @@ def check_classes(classes, *, owner):
 
 
 def check_class_multiplier(class_multiplier, classes, *, owner):
-    """Return the multipliers as float64 of shape (n_classes,) if all are usable."""
+    """Return the multipliers as float64 of shape (n_classes,) after a check."""
     multiplier = np.asarray(class_multiplier, dtype=np.float64)
     if multiplier.shape != classes.shape:
         raise ValueError(
@@ -212,14 +212,14 @@ def count_rows(codes, n_classes):
 
 
 def to_effective_rows(weight, codes, n_classes):
-    """Return weights in effective rows, and per class the total and a row's weight."""
+    """Return weights in effective rows; per class, their total and a row's weight."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
     np.maximum(weight, _LIGHTEST, out=weight)
     mass, squares = np.zeros((2, n_classes))
     for start in range(0, codes.shape[0], BLOCK):
         part = weight[start : start + BLOCK]
-        # Neighbouring rows are added to different sums, because bincount is slow if
-        # they are added to the same sum.
+        # Neighbouring rows are added to different sums, because bincount is slow if it
+        # adds neighbouring rows to the same sum.
         lane_codes = codes[start : start + BLOCK] + n_classes * (
             np.arange(part.shape[0]) % _LANES
         )
@@ -232,16 +232,17 @@ def to_effective_rows(weight, codes, n_classes):
 
 
 def _effective_counts(mass, squares):
-    """Return the scale of weights, and per class the total and a row's weight."""
+    """Return the scale of weights; per class, their total and the weight of a row."""
     row_mass = np.divide(squares, mass, out=np.ones(mass.size), where=mass > 0)
     scale = _scale_to_effective_rows(mass, row_mass)
     return scale, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)
 
 
 def _scale_to_effective_rows(mass, row_mass):
-    """Return N_k of `BaseCalibrator` divided by the total weight of class k.
+    """Return the constant c = N_k / W_k that converts weights into effective rows.
 
-    The notes of `BaseCalibrator` give the equation for this constant c = N_k / W_k.
+    W_k is the total weight of class k, and N_k is the effective number of its rows. The
+    notes of `BaseCalibrator` give the equation for c.
     """
     present = mass > 0
     return (1 / mass[present]).sum() / (row_mass[present] / mass[present]).sum()

@@ -21,19 +21,19 @@ from skweight.calibration._engine.softmax import (
     strides,
 )
 
-# Pseudo-rows that keep the temperature finite if the scores separate the classes.
-# They are too few to change other fits.
+# Number of pseudo-rows that keep the temperature finite if the scores separate the
+# classes. The number is too small to change other fits.
 _TRACE = 1e-6
 
 
 class VectorScalingCalibrator(BaseCalibrator):
     r"""Calibrate by a slope and a bias per class, with a ridge (vector scaling).
 
-    Use this calibrator for three or more classes after class weights or resampling,
-    with a few hundred calibration rows or more. The fit has three steps. First, a
-    formula undoes the effect of the training weights. Second, one temperature is
-    fitted. Third, a slope and a bias per class are fitted, with a ridge penalty towards
-    the result of the first two steps.
+    Use this calibrator if there are three or more classes, the model was trained with
+    class weights or resampling, and there are at least a few hundred calibration rows.
+    The fit has three steps. First, a formula undoes the effect of the training weights.
+    Second, one temperature is fitted. Third, a slope and a bias per class are fitted. A
+    ridge penalty keeps the map close to the result of the first two steps.
 
     Let :math:`z` be the log-probabilities after the first two steps. The third step is
 
@@ -41,19 +41,19 @@ class VectorScalingCalibrator(BaseCalibrator):
        \min_{v, b} \frac{1}{n} \sum_i w_i\, \ell_i
        + \lambda \frac{k}{n} \left(\|v\|^2 + \|b\|^2\right),
 
-    where :math:`\ell` is the log loss. The weights sum to the effective number of rows
-    :math:`n`.
+    where :math:`\ell` is the log loss. The sum of the weights is :math:`n`, the
+    effective number of rows.
 
     Parameters
     ----------
     ridge : float, default=1.0
-        Size :math:`\lambda` of the ridge penalty, in (0, inf). Raising it keeps the map
-        closer to the result of the first two steps.
+        Size :math:`\lambda` of the ridge penalty, in (0, inf). A larger value keeps the
+        map closer to the result of the first two steps.
     inversion : bool, default=True
         Whether to undo the effect of the training weights by a formula first, if
         ``class_multiplier`` is passed to ``fit``. False is better for the votes of
-        forests, because the formula is far off for votes. Without the formula, the
-        biases learn the whole shift.
+        forests, because the formula is far from right for votes. Without the formula,
+        the biases learn the whole shift that the weights caused.
 
     Attributes
     ----------
@@ -71,17 +71,18 @@ class VectorScalingCalibrator(BaseCalibrator):
 
     See Also
     --------
-    StructuredMatrixScalingCalibrator : Also has slopes between the classes.
+    StructuredMatrixScalingCalibrator : Adds a slope for each pair of classes.
     AnchoredCalibrator : A prior that undoes class weights, without a temperature.
-    SigmoidCalibrator : A ridge towards a common slope; the biases have no ridge.
+    SigmoidCalibrator : The ridge pulls slopes to a common slope; biases have no ridge.
 
     Notes
     -----
-    For n rows and k classes, the probabilities are mixed with 1 / k at the rate 1 / (n
-    + 1) before the third step, so that a probability of zero has a finite loss. With
-    two classes, the map has the form of ``BetaCalibrator``. The map is increasing if
-    both slopes are positive. If a slope is not positive, the classes share a slope,
-    with a ``CalibrationWarning``.
+    Let n be the number of rows and k the number of classes. Before the third step, each
+    probability p is replaced by a mean of p and 1 / k, in which 1 / k has the weight 1
+    / (n + 1). Then a probability of zero has a finite loss. With two classes, the map
+    has the form of ``BetaCalibrator``. The map is increasing if both slopes are
+    positive. If a slope is not positive, all classes share one slope, and a
+    ``CalibrationWarning`` is issued.
 
     Cost: Newton's method, exact to rounding, :math:`O(n k^2)`. Deterministic.
 
@@ -181,8 +182,8 @@ class VectorScalingCalibrator(BaseCalibrator):
         targets = smoothed_targets(rows.class_count, _TRACE)
         shared = fit_shared_slope(*data, *targets, bias=False)
         if shared.refused:
-            # Perhaps the scores are only shifted and their ranking is right. Therefore
-            # try again with a bias.
+            # The ranking of the scores may be right if the scores are only shifted.
+            # Therefore try again with a bias.
             shared = fit_shared_slope(*data, *targets)
         self.temperature_ = 1 / shared.slope if shared.slope > 0 else np.inf
         if shared.refused:
@@ -191,8 +192,8 @@ class VectorScalingCalibrator(BaseCalibrator):
             return
         z = self._tempered(rows.scores)
         slope = self._fit_slopes(z, rows.codes, rows.weight)
-        # There is a separate warning for a missing class, and the slope of such a class
-        # has no meaning.
+        # The slope of a class without rows has no meaning. Another warning reports a
+        # class without rows.
         if slope.min() <= 0 and (rows.class_count > 0).all():
             warn_reversed(self, rows, "all classes share one slope", slope=slope)
 
@@ -238,8 +239,8 @@ class VectorScalingCalibrator(BaseCalibrator):
         return np.logaddexp(z, floor) - np.log1p(1 / self._n_rows)
 
     def _predict_binary(self, scores):
-        # The code below does the same as `_tempered` and `_logits`, but for two
-        # classes, and with fewer calls for a single row.
+        # For two classes, the code below computes the same as `_tempered` and
+        # `_logits`, with fewer calls, to save time on a single row.
         shift = self._log_multiplier[1] - self._log_multiplier[0]
         odds = (scores - shift) / self.temperature_
         floor = -np.log(2 * self._n_rows)
@@ -260,20 +261,22 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     r"""Calibrate by a matrix and a bias, with a ridge (matrix scaling).
 
     Use this calibrator if the model confuses classes in a way that one slope per class
-    cannot correct, and if there are thousands of calibration rows. With fewer rows the
-    ridge keeps the map close to the map of ``VectorScalingCalibrator``. The first two
-    steps are the same as in that class. The third step is
+    cannot correct, and if there are thousands of calibration rows. With fewer rows, the
+    ridge keeps the map close to the map of ``VectorScalingCalibrator``. The fit has
+    three steps. The first two steps are the same as in ``VectorScalingCalibrator``: a
+    formula undoes the effect of the training weights, and one temperature is fitted.
+    The third step is
 
     .. math:: p(\cdot \mid z) = \mathrm{softmax}((I + \mathrm{diag}(v) + M) z + b),
 
-    with the ridge :math:`\lambda k / n` on v and b and
-    :math:`\lambda k (k - 1) / n` on M, whose diagonal is zero.
+    with the ridge :math:`\lambda k / n` on v and on b, and the ridge :math:`\lambda k
+    (k - 1) / n` on M. The diagonal of M is zero.
 
     Parameters
     ----------
     ridge : float, default=1.0
-        Size :math:`\lambda` of the ridge penalty, in (0, inf). Raising it keeps the map
-        closer to the result of the first two steps.
+        Size :math:`\lambda` of the ridge penalty, in (0, inf). A larger value keeps the
+        map closer to the result of the first two steps.
     inversion : bool, default=True
         Whether to undo the effect of the training weights by a formula first, as in
         ``VectorScalingCalibrator``.
@@ -300,12 +303,12 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
 
     Notes
     -----
-    With two classes the matrix M is zero, since the slopes v have the same effect. The
-    map is then the map of ``VectorScalingCalibrator``.
+    With two classes, the matrix M is set to zero, because the slopes v alone give the
+    same maps. The result is then the map of ``VectorScalingCalibrator``.
 
-    *Cost.* A step takes :math:`O(n k^2)`. The Newton method does not compute the
-    Hessian, which would have :math:`O(k^4)` entries. With many rows, the first fit uses
-    every s-th row. After that, a few steps on all rows are enough. The fit is
+    *Cost.* A step takes :math:`O(n k^2)`. Newton's method here does not compute the
+    Hessian, because it would have :math:`O(k^4)` entries. With many rows, the first fit
+    uses every s-th row. After that, a few steps on all rows are enough. The fit is
     deterministic.
 
     References
@@ -360,11 +363,11 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
 
 
 class _MatrixFit:
-    """The ridge problem of a full matrix, solved by products with the Hessian.
+    """The fit of a full matrix with a ridge; the solver uses products with the Hessian.
 
-    The parameters phi are scaled so that the Hessian is close to the identity. Rows of
-    the matrix are scaled by the variance of their class, and columns by the covariance
-    of the scores. After this scaling, a step needs only a few products.
+    The parameters phi are scaled so that the Hessian is close to the identity. Each row
+    of the matrix is scaled by the variance of its class. The columns are scaled by the
+    covariance of the scores. After this scaling, a step needs only a few products.
     """
 
     def __init__(self, z, codes, weight, strength):

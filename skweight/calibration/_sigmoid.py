@@ -25,8 +25,8 @@ class SigmoidCalibrator(BaseCalibrator):
     r"""Calibrate by an affine map of the log odds (Platt scaling).
 
     Use this calibrator for most problems, in particular if the rare class has at most a
-    few hundred calibration rows: two parameters cannot overfit much. In a
-    well-specified model, class weights shift the log odds by a constant. This map
+    few hundred calibration rows. The map has two parameters, which cannot overfit much.
+    In a well-specified model, class weights shift the log odds by a constant. This map
     removes that shift exactly. An affine map cannot correct a reliability curve that
     bends, but ``IsotonicCalibrator`` can.
 
@@ -44,27 +44,27 @@ class SigmoidCalibrator(BaseCalibrator):
     Parameters
     ----------
     smoothing : float, default=1.0
-        How far probabilities are kept away from 0 and 1, in (0, inf). 1 is Platt's rule
-        for two classes: one pseudo-row per class. For any number of classes, there are
-        ``2 * smoothing`` pseudo-rows in all. Smoothing keeps the slope finite if the
-        scores separate the classes perfectly. Raising it moves probabilities further
-        away from 0 and 1. The target of a row for its own class is
+        Strength of the smoothing, in (0, inf). A larger value moves probabilities
+        further away from 0 and 1. Smoothing keeps the slope finite if the scores
+        separate the classes perfectly. For any number of classes, there are ``2 *
+        smoothing`` pseudo-rows in all. The value 1 gives Platt's rule for two classes,
+        with one pseudo-row per class. The target of a row for its own class is
         :math:`(N_k + m) / (N_k + 2 m)`. Each other class gets an equal part of the
         rest. Here :math:`N_k` is the effective number of rows of the class, and
         :math:`m` is ``2 * smoothing / k``.
     ridge : float, default=4.0
         For three or more classes: how strongly the slopes are pulled towards the common
-        slope of ``TemperatureCalibrator``, in [0, inf). Raising it helps when classes
-        are rare; 0 fits all slopes freely. Of the values 1, 2, 4 and 8, the default had
-        the lowest mean log loss over several kinds of weighted models: linear, tree,
-        forest and naive Bayes. The penalty on the mean cross-entropy is
+        slope of ``TemperatureCalibrator``, in [0, inf). A larger value helps when
+        classes are rare; 0 fits all slopes freely. Of the values 1, 2, 4 and 8, the
+        default had the lowest mean log loss over several kinds of weighted models:
+        linear, tree, forest and naive Bayes. The penalty on the mean cross-entropy is
         :math:`\lambda \frac{k}{n} \sum_j (a_j / \beta - 1)^2`, so it decreases as the
         effective number of rows :math:`n` grows.
     bounded : bool, default=True
-        For two classes: whether to limit probabilities that are more extreme than the
-        number of rows can support. With True, log odds outside Laplace's bounds
+        For two classes: whether to limit probabilities if the rows are too few to
+        support more extreme values. If True, log odds outside Laplace's bounds
         :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]` grow only logarithmically. The
-        ranking does not change. False applies Platt's formula without bounds.
+        ranking does not change. If False, Platt's formula is applied without bounds.
 
     Attributes
     ----------
@@ -86,16 +86,18 @@ class SigmoidCalibrator(BaseCalibrator):
     Notes
     -----
     *Slopes of zero or less are refused.* If the fitted slope is not positive, the best
-    map that keeps the ranking is the constant map: every row gets the class
-    frequencies, with a ``CalibrationWarning``. With three or more classes, if only some
-    slopes are not positive, all classes share one slope, with the same warning. If the
-    slope cannot be estimated (one class only, or a single score), it is 1.
+    map that keeps the ranking is the constant map. Then the probabilities of every row
+    are the class frequencies, and a ``CalibrationWarning`` is issued. With three or
+    more classes, if only some slopes are not positive, all classes share one slope,
+    with the same warning. The slope is 1 if it cannot be estimated, because all rows
+    have the same class or the same score.
 
     *Rows of scores are normalised.* A constant that is added to all scores of a row has
     no information, but would change a map with unequal slopes. The log-softmax removes
     the constant, so logits and log-probabilities of a model give the same map.
     Subtracting the mean instead would add the noise of very small probabilities to
-    every class. With a few hundred rows, subtracting the mean had a higher log loss.
+    every class. With a few hundred rows, the log loss was higher if the mean was
+    subtracted.
 
     *Cost.* The fit uses Newton's method with line search on standardised scores and is
     exact to rounding. For two classes, the cost is :math:`O(n)`: after a first fit on
@@ -114,8 +116,8 @@ class SigmoidCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model was trained as if both classes were equally frequent. In a population with
-    one positive in ten, the scores of this model are too high by ``log(9)``:
+    A model was trained as if both classes were equally frequent. In the population, one
+    row in ten is positive. There, the scores of this model are too high by ``log(9)``:
 
     >>> import numpy as np
     >>> from skweight.calibration import SigmoidCalibrator
@@ -165,8 +167,8 @@ class SigmoidCalibrator(BaseCalibrator):
         if shared.refused:
             warn_reversed(self, rows, "every row gets the class frequencies")
             return
-        # Here the slopes are divided by the shared slope, because the ridge pulls them
-        # towards that slope.
+        # The slopes are divided by the shared slope, because the ridge pulls the slopes
+        # towards the shared slope.
         centre = np.repeat([1.0, 0.0], n_classes)
         strength = 2 * self.ridge * n_classes / rows.class_count.sum()
 

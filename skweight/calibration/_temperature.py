@@ -19,10 +19,10 @@ from skweight.exceptions import CalibrationWarning
 class TemperatureCalibrator(BaseCalibrator):
     r"""Calibrate by one slope for all classes, and a bias for each class.
 
-    Use this calibrator for many classes or few calibration rows: it fits only one slope
-    and k - 1 free biases. Classical temperature scaling has no bias and therefore
-    cannot undo class weights, which shift the log odds. Here a bias is fitted by
-    default.
+    Use this calibrator for many classes or few calibration rows, because for k classes
+    it fits only one slope and k - 1 free biases. Class weights shift the log odds.
+    Classical temperature scaling has no bias, so it cannot undo this shift. Here,
+    biases are fitted by default.
 
     With two classes, :math:`s` is the score. With more classes, :math:`z` is the row of
     scores:
@@ -32,23 +32,23 @@ class TemperatureCalibrator(BaseCalibrator):
         p(1 \mid s) = \sigma(\beta s + b), \qquad
         p(\cdot \mid z) = \mathrm{softmax}(\beta z + b), \quad \sum_k b_k = 0.
 
-    With two classes and a bias this is the same map as ``SigmoidCalibrator``, and gives
-    the same numbers. With three or more classes, ``SigmoidCalibrator`` has a slope per
-    class. ``SigmoidCalibrator`` can therefore correct a single over-confident class,
-    but needs more rows.
+    With two classes and a bias, the map and its numbers are the same as those of
+    ``SigmoidCalibrator``. With three or more classes, ``SigmoidCalibrator`` fits a
+    slope for each class. Therefore ``SigmoidCalibrator`` can correct a single
+    over-confident class, but it needs more rows.
 
     Parameters
     ----------
     bias : bool, default=True
-        Whether to fit a bias per class. False is classical temperature scaling: the
-        order of the classes within a row does not change, but the mean probability of a
-        class cannot be corrected. Use False only if no class was weighted or resampled
-        in training.
+        Whether to fit a bias per class. False means classical temperature scaling. Then
+        the order of the classes within a row does not change, but the mean probability
+        of a class cannot be corrected. Use False only if no class was weighted or
+        resampled in training.
     smoothing : float, default=1.0
-        In (0, inf). There are ``2 * smoothing`` pseudo-rows in all, equally many for
-        each class. The pseudo-rows keep the slope finite if the scores separate the
-        classes perfectly, as in ``SigmoidCalibrator``. Raising ``smoothing`` pulls
-        probabilities away from 0 and 1.
+        Strength of the smoothing, in (0, inf). A larger value moves probabilities
+        further away from 0 and 1. There are ``2 * smoothing`` pseudo-rows in all,
+        equally many for each class. As in ``SigmoidCalibrator``, the pseudo-rows keep
+        the slope finite if the scores separate the classes perfectly.
     bounded : bool, default=True
         For two classes: whether to bound the tails as in ``SigmoidCalibrator``.
 
@@ -72,9 +72,10 @@ class TemperatureCalibrator(BaseCalibrator):
     -----
     The problem is convex. Newton's method with line search solves it to rounding, in
     :math:`O(n)` for two classes and :math:`O(n k^2)` for more. A slope of zero or less
-    is refused: every row then gets the class frequencies, or equal probabilities if
-    ``bias`` is False, with a ``CalibrationWarning``. If the slope cannot be estimated
-    (one class only, or a single row of scores), it is 1.
+    is refused with a ``CalibrationWarning``. In this case, the probabilities of every
+    row are the class frequencies; if ``bias`` is False, they are equal for all classes.
+    The slope is 1 if it cannot be estimated, because all rows have the same class or
+    the same scores.
 
     References
     ----------
@@ -140,8 +141,9 @@ class TemperatureCalibrator(BaseCalibrator):
         if self.bias:
             warn_reversed(self, rows, "every row gets the class frequencies")
         else:
-            # Without a bias, the usual cause is a shift of the scores and not their
-            # ranking: class weights move the scores so far that no positive slope fits.
+            # The usual cause of this failure without a bias is a shift of the scores,
+            # not a wrong ranking. Class weights move the scores so far that no positive
+            # slope fits.
             warn(
                 f"{type(self).__name__}: for these scores, equal probabilities have a "
                 "lower loss than every positive slope. Therefore every row gets "

@@ -1,9 +1,10 @@
 """Check, without a fit, whether a formula can undo the weights of a linear model.
 
-`PriorCalibrator` is exact at the minimum of the log loss over the population. A linear
-model is not at this minimum if it is misspecified or has few positives per feature. The
-scores of the training rows do not show the resulting error of the probabilities.
-Therefore, each row gets an approximate leave-one-out score, in closed form.
+`PriorCalibrator` is exact for a model at the minimum of the log loss over the
+population. A linear model is not at this minimum if it is misspecified or has few
+positives per feature. Then the probabilities are wrong. The scores of the training rows
+do not show this error of the probabilities. Therefore, each row gets an approximate
+leave-one-out score, in closed form.
 """
 
 from typing import NamedTuple
@@ -13,9 +14,9 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.sparse import issparse
 from scipy.special import expit, ndtr
 
-# Largest tolerated ratio between the mean probability and the class frequency. The fit
-# warns if the ratio is larger than this value with a probability of at least
-# SMALLEST_CHANCE. See benchmarks/prior_trust.py.
+# Largest tolerated ratio between the mean probability and the class frequency. If the
+# probability of a larger ratio is at least SMALLEST_CHANCE, the fit warns. See
+# benchmarks/prior_trust.py.
 TOLERATED = 1.25
 SMALLEST_CHANCE = 0.2
 # With more features than this number, the Hessian takes longer than a fit.
@@ -26,16 +27,16 @@ _MOST_LEVERAGE = 0.999
 
 
 class Verdict(NamedTuple):
-    """How far the mean probability without class weights is from the frequency.
+    """The error of the mean probability after the class weights are undone.
 
     Attributes
     ----------
     ratio : float
-        Mean probability divided by the frequency, for leave-one-out scores.
+        Mean probability, from leave-one-out scores, divided by the class frequency.
     error : float
         Standard error of the logarithm of ``ratio`` on new rows of the population.
     chance : float
-        Probability that the mean is wrong by more than a factor of 1.25.
+        Probability that the mean probability is wrong by more than a factor of 1.25.
     trusted : bool
         Whether ``chance`` is below 0.2.
     """
@@ -47,13 +48,13 @@ class Verdict(NamedTuple):
 
 
 def judge_inversion(scores, codes, sample_weight, class_multiplier):
-    r"""Return whether undoing the class weights gives two classes the right mean.
+    r"""Return a :class:`Verdict` on the mean probability without the class weights.
 
-    Let :math:`\pi` be the frequency of the rarer class, m the effective number of its
-    rows, and :math:`r` the mean probability with the class weights undone, divided by
-    :math:`\pi`. On new rows, the logarithm of the ratio is approximately normal with
-    mean :math:`\log r` and variance :math:`(1 - \pi) / m`. That variance is the
-    variance of the log frequency.
+    Let :math:`\pi` be the frequency of the rarer of two classes, and m the effective
+    number of its rows. After the class weights are undone, let :math:`r` be the mean
+    probability of this class, divided by :math:`\pi`. On new rows, the logarithm of
+    this ratio is approximately normal. Its mean is :math:`\log r`, and its variance is
+    :math:`(1 - \pi) / m`, which is the variance of the logarithm of the frequency.
 
     Parameters
     ----------
@@ -94,8 +95,8 @@ def judge_inversion(scores, codes, sample_weight, class_multiplier):
 def scores_without_each_row(features, codes, weight, scores, penalty):
     r"""Return approximate leave-one-out scores of a logistic regression.
 
-    One Newton step from the fitted model gives, with :math:`H` the Hessian of the loss
-    and :math:`q_i = x_i^\top H^{-1} x_i`,
+    Let :math:`H` be the Hessian of the loss and :math:`q_i = x_i^\top H^{-1} x_i`. One
+    Newton step from the fitted model gives
 
     .. math:: z_i^{(-i)} = z_i + \frac{q_i w_i (p_i - y_i)}{1 - q_i w_i p_i (1 - p_i)}.
 
@@ -106,8 +107,7 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     codes : ndarray of shape (n,)
         0 or 1.
     weight : ndarray of shape (n,)
-        Weights of the rows in the loss, including class weights, in the unit of the
-        fit.
+        Weights of the rows in the loss, including class weights, as passed to the fit.
     scores : ndarray of shape (n,)
         Log odds of the fitted model.
     penalty : float
@@ -116,8 +116,8 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     Returns
     -------
     scores : ndarray of shape (n,)
-        The leave-one-out scores. The cost is :math:`O(n d^2)`, as for one step of a
-        fit.
+        The leave-one-out scores. Their cost is :math:`O(n d^2)`, the cost of one step
+        of a fit.
 
     References
     ----------
@@ -152,15 +152,15 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
     ----------
     model : estimator
         A fitted linear classifier of two classes, or a Pipeline that ends with such a
-        classifier. `LogisticRegression` is judged by leave-one-out scores. Other linear
-        models, and models with more than 1000 features, are judged by the scores of the
-        training rows.
+        classifier. For `LogisticRegression`, the verdict uses leave-one-out scores. For
+        other linear models, and for models with more than 1000 features, it uses the
+        scores of the training rows.
     X : array-like of shape (n, n_features)
         The rows that the model was fitted on.
     codes : ndarray of shape (n,)
         Position of the labels of the rows in ``model.classes_``.
     fit_weight : ndarray of shape (n,)
-        Weights that the learner received, times the ``class_weight`` of the learner.
+        Product of the weights that the learner received and its ``class_weight``.
     population : ndarray of shape (n,) or None
         Population weights.
     class_multiplier : array-like of shape (2,)
@@ -188,8 +188,8 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
 
 def _ridge_of(learner):
     """Return the second derivative of the penalty of a logistic regression, or None."""
-    # The classes are imported here, because the import of linear models from
-    # scikit-learn takes long.
+    # The classes of linear models are imported inside this function, because their
+    # import from scikit-learn takes long.
     from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
     if isinstance(learner, LogisticRegressionCV):

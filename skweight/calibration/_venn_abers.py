@@ -15,7 +15,7 @@ from skweight.calibration._engine.numerics import keep_inside
 from skweight.calibration._isotonic import LogOddsCurve
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
-# Between the knots of a Venn-Abers curve the log odds rise by less than this value.
+# Between neighbouring knots of a Venn-Abers curve, log odds rise by less than this.
 LEVEL = 0.1
 
 
@@ -25,11 +25,11 @@ class IntervalCurve(NamedTuple):
     Attributes
     ----------
     lower_scores, lower : ndarray of shape (n_lower,)
-        Scores at which the steps of ``p0`` begin, and the values of ``p0`` there. Below
-        the first score, ``p0`` is 0.
+        Scores at which the steps of ``p0`` begin, and the values of ``p0`` at these
+        scores. Below the first score, ``p0`` is 0.
     upper_scores, upper : ndarray of shape (n_upper,)
-        Scores at which the steps of ``p1`` end, and the values of ``p1`` there. Above
-        the last score, ``p1`` is 1.
+        Scores at which the steps of ``p1`` end, and the values of ``p1`` at these
+        scores. Above the last score, ``p1`` is 1.
     share : float or None
         Position of the returned probability between ``p0`` (share 0) and ``p1`` (share
         1). None means the minimax value.
@@ -42,7 +42,7 @@ class IntervalCurve(NamedTuple):
     share: float | None = None
 
     def interval(self, scores):
-        """Return the probabilities (p0, p1) of the fits with the new label 0 and 1."""
+        """Return the probabilities (p0, p1), fitted with the new label 0 and 1."""
         # A new score may lie between two old scores. If its label is 0, the isotonic
         # fit pools the new row with the lower score. If its label is 1, the fit pools
         # the new row with the upper score.
@@ -66,36 +66,37 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
 
     Use this calibrator if a probability needs a measure of its uncertainty.
     ``predict_interval`` returns two probabilities of isotonic regression. For the lower
-    probability, the new row is added to the calibration rows with label 0; for the
-    upper probability, with label 1. One of the two probabilities is calibrated in any
-    finite sample. The interval is narrow where there are many rows, and wide where
-    there are few rows. The interval shows how far one label can move the fit; it is not
-    a confidence interval. The point prediction needs thousands of rows of the rare
-    class, as ``IsotonicCalibrator`` does.
+    probability, the new row is added to the calibration rows with the label 0. For the
+    upper probability, the new row is added with the label 1. One of the two
+    probabilities is calibrated in any finite sample. The interval is narrow where there
+    are many rows, and wide where there are few rows. The interval shows how far one
+    label can move the fit; it is not a confidence interval. The point prediction needs
+    thousands of rows of the rare class, as ``IsotonicCalibrator`` does.
 
     .. math:: p(1 \mid s) = \frac{p_1(s)}{1 - p_0(s) + p_1(s)},
 
-    which is the value within the interval with the smallest worst-case excess log loss.
-    The mean of this value is too large for a rare class: by a fifth with fewer than 40
-    rows of the class, and by a tenth with fewer than 160 rows. ``point="mean"`` uses
-    :math:`p_0 + t (p_1 - p_0)` instead. Here t is chosen so that the mean over the
-    calibration rows is right. The log loss is about the same.
+    which is the value of the interval that minimises the worst-case excess log loss.
+    For a rare class, the mean of this value is too large. It is too large by a fifth if
+    the class has fewer than 40 rows, and by a tenth if the class has fewer than 160
+    rows. ``point="mean"`` uses :math:`p_0 + t (p_1 - p_0)` instead. Here t is chosen so
+    that the mean probability of the calibration rows is the frequency of the class. The
+    log loss of both points is about the same.
 
     Parameters
     ----------
     point : {"minimax", "mean"}, default="minimax"
         Which probability of the interval is returned. "minimax" has the smallest
-        worst-case excess log loss. With "mean", the mean over the calibration rows is
-        the frequency of the class.
+        worst-case excess log loss. With "mean", the mean probability of the calibration
+        rows is the frequency of the class.
 
     Attributes
     ----------
     curves_ : list of IntervalCurve
-        Steps of the two fits. For two classes: the curve of the second class. For more
-        classes: one curve for each class against the rest.
+        Each curve holds the steps of the two fits. For two classes: the curve of the
+        second class. For more classes: one curve for each class against the rest.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        Slope and intercept of the joint map that is applied before the curves, for
-        three or more classes. For two classes: 1 and 0.
+        For three or more classes: slope and intercept of the joint map, which is
+        applied before the curves. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -107,8 +108,9 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
 
     Notes
     -----
-    *The added row has the weight of one effective row of its class.* With equal
-    weights, all rows have that weight.
+    *The added row has the weight of one effective row.* This weight is the total weight
+    of the class divided by Kish's effective sample size of the class. With equal
+    weights, it is the weight of every row.
 
     *The result is exact, also with weights and ties, and takes* :math:`O(n \log n)`.
     The cumulative diagram of the sorted scores is
@@ -118,12 +120,12 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     .. math:: p_1(i) = \max_{a < i}\ \min_{b \ge i}\
        \mathrm{slope}\bigl(P_a - (1, 1),\ P_b\bigr).
 
-    Adding a positive raises the fit. So the minimum is always reached at the end of a
-    block of the ordinary isotonic fit, and the maximum in the block of i. The inner
-    minimum is therefore a tangent from a point to one convex chain. Bisection finds the
-    tangents of all points at once. The outer maximum is a running maximum. For the
-    label 0 the diagram is rotated by 180 degrees. The result is exact, without n
-    isotonic fits.
+    An added positive raises the fit. Therefore the minimum is always reached at the end
+    of a block of the ordinary isotonic fit, and the maximum in the block of i. It
+    follows that the inner minimum is the slope of a tangent from a point to one convex
+    chain. Bisection finds the tangents of all points at once. The outer maximum is a
+    running maximum. For the label 0, the diagram is rotated by 180 degrees. The result
+    is exact, although there are no n isotonic fits.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``. Each interval is
     the interval of one class against the rest.
@@ -177,10 +179,10 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         Returns
         -------
         lower, upper : ndarray of shape (n_samples, n_classes), dtype float64
-            Probability of the class, in [0, 1], by isotonic regression with the row
-            added to the calibration rows. For ``lower``, the added row has another
-            label; for ``upper``, it has the label of the class. Columns follow
-            ``classes_``.
+            Probabilities in [0, 1]; columns follow ``classes_``. The predicted row is
+            added to the calibration rows before the isotonic regression. For ``upper``,
+            the added row has the label of the class. For ``lower``, it has another
+            label.
         """
         scores = self._check_scores(scores)
         if self.classes_.shape[0] == 2:
@@ -201,8 +203,9 @@ class InterpolatedVennAbersCalibrator(OneVersusRestCalibrator):
 
     This is a candidate of `AutoCalibrator`. The log odds are interpolated linearly, and
     shifted so that the mean probability is the frequency of the class. A score is a
-    knot if the log odds pass a multiple of `LEVEL` next to it. So the number of knots
-    hardly grows with the number of rows.
+    knot if the log odds pass a multiple of `LEVEL` between this score and a
+    neighbouring score. Therefore the number of knots hardly grows with the number of
+    rows.
     """
 
     _learns_from_ranks = True
@@ -225,8 +228,8 @@ class InterpolatedVennAbersCalibrator(OneVersusRestCalibrator):
 def _interval_of_scores(rows):
     """Return the merged rows, the starts of their blocks, and both fits at each row.
 
-    The fits are the isotonic values at every score when a row with label 0, or with
-    label 1, is added at that score.
+    The first fit holds, for every score, the isotonic value at this score after a row
+    with the label 0 is added there. The second fit does the same with the label 1.
     """
     merged = rows.merged
     negative_row, positive_row = rows.row_mass
@@ -258,21 +261,21 @@ def _share_of_mean(merged, lower, upper):
 
 
 def _values_with_a_positive(x, y, corner, value, added):
-    """Return the isotonic value at every score when a positive is added at that score.
+    """Return the isotonic value at each score after a positive is added at this score.
 
-    ``added`` is the weight of the positive. ``x`` and ``y`` are the cumulative diagram,
-    with n + 1 points. ``corner`` holds the positions of the corners of the greatest
-    convex minorant of the diagram, including the first and the last point. ``value``
-    holds the isotonic value of each block between two corners.
+    ``added`` is the weight of the positive. ``x`` and ``y`` are the coordinates of the
+    cumulative diagram, with n + 1 points. ``corner`` holds the positions of the corners
+    of the greatest convex minorant of the diagram, including the first and the last
+    point. ``value`` holds the isotonic value of each block between two corners.
     """
     chain_x, chain_y = x[corner], y[corner]
     last_corner = corner.shape[0] - 1
-    # For each point except the last, shifted by the added positive, find the tangent to
-    # the chain. The search starts at the end of the block of the point. The tangent
-    # touches the chain at the first corner after which the chain is at least as steep
-    # as the line to that corner. For nearly all points this corner is the end of the
-    # block of the point. For the other points, bisection finds the corner, for all
-    # points at once.
+    # Each point except the last is shifted by the added positive. Then the tangent from
+    # the shifted point to the chain is found. The search starts at the end of the block
+    # of the point. The tangent touches the chain at the first corner after which the
+    # chain is at least as steep as the line to that corner. For nearly all points this
+    # corner is the end of the block of the point. For the other points, bisection finds
+    # the corner, for all points at once.
     size = np.diff(corner)
     slope, run = np.repeat(chain_y[1:], size), np.repeat(chain_x[1:], size)
     for difference, origin in ((slope, y), (run, x)):

@@ -1,8 +1,8 @@
 """Metrics of costs and of calibration, and scorers for model selection.
 
-Cost metrics take the costs as a `CostMatrix`, and also X if costs are read from columns
-of X. Calibration metrics take two or more classes. ``sample_weight`` always holds
-population weights: how many rows of the population a row stands for.
+Pass the costs to cost metrics as a `CostMatrix`. If costs are read from columns of X,
+pass X too. Calibration metrics accept two or more classes. ``sample_weight`` always
+holds population weights: how many rows of the population a row stands for.
 """
 
 from typing import TYPE_CHECKING

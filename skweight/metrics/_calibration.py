@@ -24,12 +24,12 @@ _N_KNOTS = 512
 
 
 class ReliabilityCurve(NamedTuple):
-    """Mean prediction and frequency in bins of rows with similar predictions.
+    """The mean prediction and the class frequency of rows with similar predictions.
 
     Attributes
     ----------
     mean_proba : ndarray of shape (n_used,)
-        Weighted mean prediction of each bin, ascending.
+        Weighted mean prediction of each bin, in ascending order.
     frequency : ndarray of shape (n_used,)
         Weighted frequency of the class.
     low, high : ndarray of shape (n_used,)
@@ -64,11 +64,11 @@ def reliability_curve(
     labels=None,
     sample_weight=None,
 ):
-    r"""Return mean prediction and frequency in bins of equal total weight.
+    r"""Return the mean prediction and the frequency of bins of equal total weight.
 
-    The means and the frequencies are the numbers of a reliability diagram. Every bin
-    has the same share of the weight. Bins of equal width would hold very different
-    numbers of rows if one class is rare.
+    A reliability diagram shows these means and frequencies. Every bin has the same
+    share of the weight. In contrast, if one class is rare, bins of equal width would
+    hold very different numbers of rows.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ def reliability_curve(
     y_proba : array-like of shape (n_samples,) or (n_samples, 2)
         Probabilities of the positive class, or of both classes.
     n_bins : int, default=15
-        Number of bins. Rows of equal prediction are in the same bin, so fewer bins may
-        be returned. Raising it shows finer detail with more noise.
+        Number of bins. Rows with equal predictions are in the same bin, so fewer bins
+        may be returned. More bins show finer detail with more noise.
     confidence : float, default=0.95
         Coverage of the interval of each bin, in (0, 1).
     pos_label : object, default=None
@@ -100,8 +100,8 @@ def reliability_curve(
 
     Notes
     -----
-    The time is O(n log n). Intervals are Wilson's, with Kish's effective number of rows
-    as the number of trials.
+    The time is O(n log n). The confidence intervals are Wilson's intervals. The number
+    of trials is Kish's effective number of rows.
 
     References
     ----------
@@ -139,7 +139,7 @@ def reliability_curve(
 
 
 def frequency_interval(frequency, n_effective, confidence):
-    """Return the ends of Wilson's interval of a frequency among effective rows."""
+    """Return the ends of Wilson's interval of a frequency, from effective rows."""
     z = ndtri(0.5 + confidence / 2)
     stretched = 1 + z**2 / n_effective
     centre = (frequency + z**2 / (2 * n_effective)) / stretched
@@ -162,19 +162,20 @@ def calibration_error(
     labels=None,
     sample_weight=None,
 ):
-    r"""Return the distance of predictions and frequencies in bins of equal weight.
+    r"""Return the distance between predictions and frequencies in bins of equal weight.
 
-    The plain distance is never zero, even for a perfect model: the noise of the
-    frequencies counts as an error. This noise grows with fewer rows and more bins. The
-    default subtracts the expectation of the noise.
+    The plain distance is never zero, even for a perfect model, because it includes the
+    noise of the frequencies. This noise is larger with fewer rows and with more bins.
+    By default, the expectation of the noise is subtracted.
 
     .. math::
         E_2^2 = \sum_b W_b \, \frac
         {(\sum_{i \in b} w_i d_i)^2 - \sum_{i \in b} w_i^2 d_i^2}
         {(\sum_{i \in b} w_i)^2 - \sum_{i \in b} w_i^2}, \qquad d_i = y_i - p_i
 
-    with :math:`W_b` the share of the weight in bin b. Without debiasing the fraction is
-    :math:`\bar d_b^2`, the squared mean of :math:`d_i` in the bin.
+    where :math:`W_b` is the share of the weight in bin b. Without debiasing, the
+    fraction is replaced by :math:`\bar d_b^2`, the squared mean of :math:`d_i` in the
+    bin.
 
     Parameters
     ----------
@@ -183,24 +184,25 @@ def calibration_error(
     y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
         Probabilities of the positive class, or of all classes.
     n_bins : int, default=15
-        Number of bins of equal total weight; rows of equal prediction are in the same
-        bin. Raising it detects finer errors; without debiasing it also adds noise.
+        Number of bins of equal total weight. Rows with equal predictions are in the
+        same bin. More bins detect finer errors. Without debiasing, more bins also add
+        noise.
     norm : {"l2", "l1", "max"}, default="l2"
         Root mean square, mean, or maximum of the distances over the bins.
     debias : "auto" or bool, default="auto"
-        Whether to subtract the expectation of the noise. ``"auto"`` subtracts the noise
-        for ``"l2"``, the only norm with an unbiased estimate.
+        Whether to subtract the expectation of the noise. ``"auto"`` subtracts it only
+        for ``"l2"``, because no other norm has an unbiased estimate.
     squared : bool, default=False
-        Whether to return the square of the error, for ``"l2"``. The debiased square is
-        an unbiased estimate and may be negative. If the root is returned, a negative
-        square gives the error 0.
+        Whether to return the square of the error; only for ``"l2"``. The debiased
+        square is an unbiased estimate and may be negative. If ``squared`` is False, a
+        negative square gives the error 0.
     relative : bool, default=False
-        Whether to divide by the frequency of the class. If one row in a hundred is
-        positive, every absolute error is small.
+        Whether to divide the error by the frequency of the class. This is useful for a
+        rare class, because its errors in units of probability are always small.
     average : {"macro", "none"}, default="macro"
         With three or more columns, each class is compared with the rest. "macro"
-        returns the mean over the classes (the class-wise calibration error), "none" an
-        array with one error per class.
+        returns the mean over the classes, which is the class-wise calibration error.
+        "none" returns an array with one error per class.
     pos_label : object, default=None
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
@@ -217,9 +219,8 @@ def calibration_error(
     Raises
     ------
     ValueError
-        If probabilities and labels do not match, ``debias=True`` or ``squared=True`` is
-        passed for a norm other than ``"l2"``, or `relative` is True and a class has no
-        rows.
+        If probabilities and labels do not match; if the norm is not ``"l2"`` but
+        `debias` or `squared` is True; or if `relative` is True and a class has no rows.
 
     See Also
     --------
@@ -228,12 +229,13 @@ def calibration_error(
 
     Notes
     -----
-    The time is O(n log n) at most; for many rows, only the rows near the edges of bins
-    are sorted. For rows of equal weight the correction subtracts from :math:`\bar
-    d_b^2` the sample variance of :math:`d` divided by the number of rows. The corrected
-    error is unbiased for any predictions in a bin. The better known correction
-    :math:`\bar y (1 - \bar y) / (n - 1)` assumes equal predictions. That correction
-    subtracts too much in the bin of the largest predictions of a rare class.
+    The time is O(n log n) at most; with many rows, only the rows near the edges of bins
+    are sorted. If all weights are equal, the correction is the sample variance of
+    :math:`d` in the bin, divided by the number of rows of the bin. It is subtracted
+    from :math:`\bar d_b^2`. The corrected error is unbiased, whatever predictions are
+    in a bin. The better known correction :math:`\bar y (1 - \bar y) / (n - 1)` assumes
+    that all predictions in a bin are equal. In the bin with the largest predictions of
+    a rare class, the better known correction is too large.
 
     Weights are not numbers of observations. For a debiased error, a row of weight 2 is
     one observation, while a duplicated row is two observations.
@@ -338,15 +340,15 @@ def smooth_calibration_error(
 ):
     r"""Return a calibration error without bins, with a data-driven bandwidth.
 
-    The smooth calibration error is continuous in the predictions. An error in bins, in
-    contrast, jumps when bin edges move. Residuals are smoothed with a Gaussian kernel
-    reflected at 0 and 1,
+    The smooth calibration error is a continuous function of the predictions. In
+    contrast, an error in bins jumps if a prediction crosses the edge of a bin. The
+    residuals are smoothed with a Gaussian kernel, reflected at 0 and 1,
 
     .. math::
         E_h = \int_0^1 \Bigl| \frac{1}{W} \sum_i w_i K_h(t, p_i) (y_i - p_i) \Bigr| dt,
 
-    and the bandwidth h is chosen such that :math:`E_h = h`, which is the returned
-    error.
+    and the bandwidth h is chosen such that :math:`E_h = h`. The returned error is
+    :math:`E_h`.
 
     Parameters
     ----------
@@ -356,7 +358,8 @@ def smooth_calibration_error(
         Probabilities of the positive class, or of all classes.
     average : {"macro", "none"}, default="macro"
         With three or more columns, each class is compared with the rest. "macro"
-        returns the mean over the classes, "none" an array with one error per class.
+        returns the mean over the classes. "none" returns an array with one error per
+        class.
     pos_label : object, default=None
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
@@ -368,17 +371,18 @@ def smooth_calibration_error(
     Returns
     -------
     error : float or ndarray of shape (n_classes,)
-        The error in units of probability: 0 is perfect. The error includes the noise of
-        few rows.
+        The error in units of probability: 0 is perfect. With few rows, the error
+        includes much noise.
 
     See Also
     --------
-    calibration_error : The error in bins, without the noise of few rows.
+    calibration_error : The error in bins, without the noise that few rows cause.
 
     Notes
     -----
-    The time is O(n): rows are summed in 16384 bins, and smoothed by a cosine transform.
-    The error differs from the integral by at most :math:`10^{-4}`.
+    The time is O(n): the residuals are summed in 16384 bins, and the sums are smoothed
+    by a cosine transform. The error differs from the integral by at most
+    :math:`10^{-4}`.
 
     References
     ----------
@@ -407,7 +411,8 @@ def smooth_error_of(rows):
     cells = np.minimum((rows.proba * _N_CELLS).astype(np.intp), _N_CELLS - 1)
     miss = rows.weight * (rows.y - rows.proba) / rows.weight.sum()
     wave = dct(np.bincount(cells, miss, _N_CELLS))
-    # Smoothing with the reflected Gaussian multiplies every cosine by a factor.
+    # In the cosine transform, smoothing with the reflected Gaussian multiplies every
+    # coefficient by a factor.
     decay = -((np.pi * np.arange(_N_CELLS)) ** 2) / 2
 
     def excess(width):
@@ -432,7 +437,8 @@ def integrated_calibration_index(
     r"""Return the mean distance of predictions from a smooth calibration curve.
 
     The integrated calibration index is used for clinical prediction models. The curve
-    :math:`\hat c` is a local quadratic regression (loess) of outcomes on predictions:
+    :math:`\hat c` is fitted to outcomes and predictions by local quadratic regression
+    (loess):
 
     .. math:: \mathrm{ICI} = \frac{1}{W} \sum_i w_i \, |p_i - \hat c(p_i)|
 
@@ -443,14 +449,15 @@ def integrated_calibration_index(
     y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
         Probabilities of the positive class, or of all classes.
     quantile : float, default=None
-        Return this quantile of the distances instead of their mean: 0.5 and 0.9 are
-        known as E50 and E90, 1 as Emax.
+        Quantile of the distances to return; None returns the mean of the distances. The
+        quantiles 0.5, 0.9 and 1 are known as E50, E90 and Emax.
     span : float, default=0.75
-        Share of the weight that each local regression uses, in (0, 1]. Raising it
-        smooths more.
+        Share of the weight that each local regression uses, in (0, 1]. A larger share
+        gives a smoother curve.
     average : {"macro", "none"}, default="macro"
         With three or more columns, each class is compared with the rest. "macro"
-        returns the mean over the classes, "none" an array with one index per class.
+        returns the mean over the classes. "none" returns an array with one index per
+        class.
     pos_label : object, default=None
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
@@ -506,7 +513,7 @@ def integrated_calibration_index(
 
 
 def _local_regression(rows, span):
-    """Return the points of a local quadratic regression, and its values there."""
+    """Return the points of a local quadratic regression, and the values at them."""
     groups = equal_mass_bins(rows.proba, rows.weight, _N_KNOTS)
     mass = np.bincount(groups, rows.weight)
     x = np.bincount(groups, rows.weight * rows.proba) / mass
@@ -517,16 +524,16 @@ def _local_regression(rows, span):
     within = np.cumsum(mass[order], axis=1) >= span * mass.sum() * (1 - 1e-12)
     farthest = np.take_along_axis(order, within.argmax(axis=1)[:, np.newaxis], axis=1)
     reach = np.take_along_axis(distance, farthest, axis=1)
-    # If a single prediction has this share of the weight, only the rows with this
-    # prediction are used.
+    # If the rows with one prediction already have the share ``span`` of the weight,
+    # only these rows are used.
     reach = np.where(reach > 0, reach, 1e-12)
     u = offset / reach
     kernel = mass * np.maximum(1 - np.abs(u) ** 3, 0.0) ** 3
     moments = [(kernel * u**power).sum(axis=1) for power in range(5)]
     normal = np.array([[moments[i + j] for j in range(3)] for i in range(3)])
     right = np.array([(kernel * u**power) @ y for power in range(3)])
-    # With one or two distinct predictions there are many solutions; take the solution
-    # with the smallest norm.
+    # With one or two distinct predictions, the regression has many solutions. The
+    # solution with the smallest norm is taken.
     inverse = np.linalg.pinv(normal.transpose(2, 0, 1), rcond=1e-10, hermitian=True)
     fitted = np.einsum("ij,ji->i", inverse[:, 0, :], right)
     return x, np.clip(fitted, 0.0, 1.0)
@@ -535,8 +542,8 @@ def _local_regression(rows, span):
 def equal_mass_bins(proba, weight, n_bins):
     """Return the bin number of every row; bins have about equal total weight.
 
-    Bin numbers have no gaps. Rows of equal prediction have the same bin: the bin that
-    contains the middle of the total weight of these rows.
+    Bin numbers have no gaps. Rows with equal predictions are in the same bin. It is the
+    bin that contains the middle of their total weight.
     """
     check_number(n_bins, name="n_bins", low=1)
     shares = np.arange(n_bins) / n_bins

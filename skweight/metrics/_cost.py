@@ -16,7 +16,8 @@ def cost_score(
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,)
-        True labels, and decisions. Decisions need not be labels, for example "ask".
+        True labels, and decisions. A decision need not be a label; for example, it may
+        be "ask".
     cost : CostMatrix, dict or DataFrame
         Costs of decisions.
     X : array-like of shape (n_samples, n_features), default=None
@@ -26,7 +27,7 @@ def cost_score(
     normalize : bool, default=True
         Whether to return the mean cost of a row; False returns the total.
     **metadata : dict
-        Arrays with one value per row that the costs refer to by name.
+        Arrays to which the costs refer by name, with one value per row.
 
     Returns
     -------
@@ -66,9 +67,9 @@ def savings_score(
 
     .. math:: 1 - \frac{\sum_i C_i(y_i, \hat y_i)}{\sum_i C_i(y_i, b)}
 
-    with :math:`b` the decision that is cheapest if all rows get the same decision. A
-    result of 1 is perfect, 0 is no better than no model, and a negative result is
-    worse.
+    where :math:`b` is the cheapest of the decisions that are the same for all rows. The
+    result 1 is perfect. The result 0 is as good as no model, and a negative result is
+    worse than no model.
 
     Parameters
     ----------
@@ -84,28 +85,28 @@ def savings_score(
         The decision without a model: the cheapest constant decision, or a given
         decision for all rows. The decision need not be a label.
     **metadata : dict
-        Arrays with one value per row that the costs refer to by name.
+        Arrays to which the costs refer by name, with one value per row.
 
     Returns
     -------
     savings : float
-        The share of the cost that is saved: higher is better; at most 1 if no cost is
-        negative.
+        The share of the cost that is saved. Higher is better. The share is at most 1 if
+        no cost is negative.
 
     Raises
     ------
     ValueError
-        If the cost of the baseline is zero or negative, so that no share can be
-        computed; use `profit_score` instead.
+        If the cost of the baseline is zero or negative. Then no share can be computed;
+        use `profit_score` instead.
 
     See Also
     --------
-    profit_score : The gain in money, for any baseline.
+    profit_score : The profit in units of the costs, for any baseline.
 
     Notes
     -----
-    The savings are a ratio of sums over all rows. The mean of the savings of several
-    folds therefore differs from the savings on all rows of the folds.
+    The savings are a ratio of two sums over rows. Therefore the mean of the savings of
+    several folds differs from the savings on the rows of all folds together.
 
     References
     ----------
@@ -149,7 +150,7 @@ def profit_score(
     normalize=True,
     **metadata,
 ):
-    """Return the profit of decisions: minus their cost, or the gain over a baseline.
+    """Return the profit of decisions: their negative cost, or the gain over a baseline.
 
     Parameters
     ----------
@@ -167,7 +168,7 @@ def profit_score(
     normalize : bool, default=True
         Whether to return the mean profit of a row; False returns the total.
     **metadata : dict
-        Arrays with one value per row that the costs refer to by name.
+        Arrays to which the costs refer by name, with one value per row.
 
     Returns
     -------
@@ -208,8 +209,8 @@ def expected_cost_loss(
 
     .. math:: \frac{1}{n} \sum_i \sum_j p_{ij} \, C_i(y_i, j)
 
-    The expected cost is a differentiable version of the cost. The expected cost is not
-    a proper loss: at its minimum, the cheapest decision has all the probability.
+    The expected cost is a differentiable version of the cost. It is not a proper loss,
+    because it is smallest if the cheapest decision has the probability 1.
 
     Parameters
     ----------
@@ -226,7 +227,7 @@ def expected_cost_loss(
     normalize : bool, default=True
         Whether to return the mean over the rows; False returns the total.
     **metadata : dict
-        Arrays with one value per row that the costs refer to by name.
+        Arrays to which the costs refer by name, with one value per row.
 
     Returns
     -------
@@ -271,7 +272,10 @@ def _sum_or_mean(costs, sample_weight, normalize):
 
 
 def _relative(sample_weight, n_samples):
-    """Return weights in a range where sums are safe; only their ratios matter."""
+    """Return the weights, scaled so that their sum neither overflows nor underflows.
+
+    Only the ratios of the weights matter.
+    """
     if sample_weight is None:
         return None
     return in_range(check_weights(sample_weight, n_samples))
@@ -290,7 +294,7 @@ def _baseline(cost, y_true, X, sample_weight, baseline, metadata):
 
 
 def _naming(baseline, cost, y_true):
-    """Return the costs with labels; raise if the baseline is not a decision."""
+    """Return the costs with labels; raise an error if the baseline is unknown."""
     try:
         cost = cost._of(cost._cells.with_labels_of(y_true, [baseline]))
         cost._cells.codes_of_decisions([baseline])

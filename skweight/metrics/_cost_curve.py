@@ -1,4 +1,4 @@
-"""The cost curve: the lowest cost of decisions by a score, for all cost ratios."""
+"""The cost curve: for every ratio of costs, the lowest cost of deciding by a score."""
 
 from typing import NamedTuple
 
@@ -25,10 +25,11 @@ class CostCurve(NamedTuple):
     probability_cost : ndarray of shape (n_points,)
         Operating points from 0 to 1, see `probability_cost`.
     normalized_cost : ndarray of shape (n_points,)
-        Expected cost with the best threshold, divided by the cost if every decision is
-        wrong.
+        Expected cost at the best threshold, divided by the cost of a model whose
+        decisions are all wrong.
     threshold : ndarray of shape (n_points,)
-        The best threshold on the score; infinite if no row should be positive.
+        The best threshold of the score; infinite if no row should be predicted
+        positive.
 
     Examples
     --------
@@ -43,7 +44,7 @@ class CostCurve(NamedTuple):
 
 
 def probability_cost(cost, prevalence):
-    r"""Return the operating point of constant costs and a prevalence on a cost curve.
+    r"""Return the point of a cost curve for constant costs and a prevalence.
 
     .. math:: \mathrm{PC}(+) =
         \frac{\pi \, (c_{fn} - c_{tp})}
@@ -96,16 +97,16 @@ def probability_cost(cost, prevalence):
 
 
 def cost_curve(y_true, y_score, *, pos_label=None, sample_weight=None, n_points=101):
-    r"""Return the lowest cost of decisions by a score, at every operating point.
+    r"""Return the lowest cost of deciding by a score, at every operating point.
 
-    With the false negative rate FNR and the false positive rate FPR, the normalised
-    cost at the operating point :math:`x` is
+    Let FNR be the false negative rate and FPR the false positive rate of a threshold.
+    The normalised cost of the threshold at the operating point :math:`x` is
 
     .. math:: \mathrm{FNR} \, x + \mathrm{FPR} \, (1 - x),
 
     and the cost curve is the minimum of the normalised cost over all thresholds. The
-    best constant decision costs :math:`\min(x, 1 - x)`. The curve does not exist for
-    costs that differ between rows.
+    normalised cost of the best constant decision is :math:`\min(x, 1 - x)`. If costs
+    differ between rows, there is no cost curve.
 
     Parameters
     ----------

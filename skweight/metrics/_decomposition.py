@@ -18,7 +18,7 @@ from skweight.calibration._engine.numerics import BLOCK, sigmoid
 from skweight.metrics._calibration import equal_mass_bins, error_of, smooth_error_of
 from skweight.metrics._outcomes import for_each_class, one_class
 
-# Target of the rows of the other class, and target of the rows of the class.
+# Targets: 0 for rows of the other class, 1 for rows of the class.
 _OUTCOMES = np.array([0.0, 1.0])
 
 
@@ -28,14 +28,15 @@ class ScoreDecomposition(NamedTuple):
     Attributes
     ----------
     score : float
-        The Brier score or log loss itself.
+        The Brier score or the log loss of the predictions.
     miscalibration : float
-        Reduction of the score by recalibration; 0 is perfect.
+        Decrease of the score if predictions are recalibrated; 0 is perfect.
     discrimination : float
-        Reduction of the score by the recalibrated predictions, compared with predicting
-        the class frequency for every row; higher is better.
+        Score of the class frequency as the prediction for every row, minus the score of
+        the recalibrated predictions. Higher is better.
     uncertainty : float
-        Score of predicting the class frequency for every row; the same for all models.
+        Score of the class frequency as the prediction for every row; the same for all
+        models.
 
     Examples
     --------
@@ -64,17 +65,17 @@ def brier_decomposition(
 ):
     r"""Decompose the Brier score into miscalibration, discrimination, uncertainty.
 
-    Two models with the same score may differ. One may be miscalibrated, which a
-    calibrator can correct. The other may discriminate badly, which no calibrator can
-    correct.
+    Two models with the same score may have different problems. One model may be
+    miscalibrated; a calibrator can correct this problem. The other model may
+    discriminate badly; no calibrator can correct this problem.
 
     .. math::
         S(p) = \underbrace{S(p) - S(r)}_{miscalibration}
         - \underbrace{\bigl(S(\bar y) - S(r)\bigr)}_{discrimination}
         + \underbrace{S(\bar y)}_{uncertainty}
 
-    with :math:`S(p)` the weighted mean of :math:`(y - p)^2`, :math:`r` the recalibrated
-    predictions, and :math:`\bar y` the frequency.
+    where :math:`S(p)` is the weighted mean of :math:`(y - p)^2`, :math:`r` are the
+    recalibrated predictions, and :math:`\bar y` is the class frequency.
 
     Parameters
     ----------
@@ -84,9 +85,9 @@ def brier_decomposition(
         Probabilities of the positive class, or of both classes.
     method : {"isotonic", "bins"}, default="isotonic"
         How predictions are recalibrated on these rows: by isotonic regression, or by
-        the frequency in bins of equal weight. With bins, miscalibration and
-        discrimination are Murphy's reliability and resolution. Differences inside a bin
-        count as miscalibration.
+        the frequency in bins of equal weight. With bins, miscalibration is Murphy's
+        reliability, and discrimination is Murphy's resolution. Then differences between
+        predictions in the same bin count as miscalibration.
     n_bins : int, default=15
         Number of bins, for ``"bins"``.
     pos_label : object, default=None
@@ -108,7 +109,8 @@ def brier_decomposition(
     Notes
     -----
     The time is O(n log n). Miscalibration contains the noise of the recalibration, so
-    it is positive for a perfect model too. `calibration_error` removes this noise.
+    even a perfect model has a positive miscalibration. `calibration_error` removes this
+    noise.
 
     References
     ----------
@@ -146,9 +148,9 @@ def log_loss_decomposition(
 ):
     r"""Decompose the log loss into miscalibration, discrimination, uncertainty.
 
-    The parts are defined as in `brier_decomposition`, with :math:`S(p)` the weighted
-    mean of :math:`-y \log p - (1 - y) \log(1 - p)`. The log loss is sensitive to errors
-    of small probabilities. The Brier score is hardly sensitive to such errors.
+    The parts are defined as in `brier_decomposition`, but :math:`S(p)` is the weighted
+    mean of :math:`-y \log p - (1 - y) \log(1 - p)`. Errors of small probabilities
+    change the log loss much, but hardly change the Brier score.
 
     Parameters
     ----------
@@ -235,7 +237,7 @@ def _parts(rows, loss, recalibrated):
 
 def recalibrate(scores, y, weight):
     """Return the isotonic regression of the outcomes on the scores."""
-    # Rows of equal score are merged, so that their order does not matter.
+    # Rows with equal scores are merged, so the order of these rows does not matter.
     ties = Ties(scores)
     mass = ties.sums(weight)
     frequency = ties.sums(weight * y) / mass
@@ -248,14 +250,15 @@ class CoxCalibration(NamedTuple):
     Attributes
     ----------
     slope : float
-        Slope of the outcomes on the predicted log odds. Below 1: predictions are too
-        extreme, as in an overfitted model. Above 1: predictions are not extreme enough.
-        0 or less: the ranking of the rows is no better than chance.
+        Slope of a logistic regression of the outcomes on the predicted log odds. If it
+        is below 1, predictions are too extreme, as in an overfitted model. If it is
+        above 1, predictions are not extreme enough. If it is 0 or less, the ranking of
+        the rows is no better than chance.
     intercept : float
-        Shift of all predicted log odds that corrects the mean prediction. Negative:
-        predictions are too high, as after training with balanced weights.
+        Shift of all predicted log odds that corrects the mean prediction. If it is
+        negative, predictions are too high, as after training with balanced weights.
     slope_error, intercept_error : float
-        Standard errors of slope and intercept; also valid for weighted rows.
+        Standard errors of the slope and of the intercept; also valid with weights.
 
     Examples
     --------
@@ -282,7 +285,8 @@ def cox_calibration(
     r"""Return the calibration slope and intercept.
 
     The intercept is far from 0 if the effect of training weights was not undone. The
-    slope is below 1 if the model overfits. With :math:`s` the predicted log odds,
+    slope is below 1 if the model overfits. Let :math:`s` be the predicted log odds.
+    Each of two logistic models defines one of the numbers:
 
     .. math::
         \operatorname{logit} P(y = 1) = \alpha + \beta s \;\Rightarrow\; \text{slope }
@@ -363,7 +367,8 @@ def _cox(rows, clip=1e-12):
     shifted = weighted(rows.weight, _ShiftObjective)
     if objective.summary is not objective:
         shifted.cells = objective.cells
-    # With these parameters of the standardised scores, the log odds do not change.
+    # These parameters apply to the standardised scores. They map the predicted log odds
+    # to themselves.
     as_they_are = np.array([standard.scale, standard.centre])
     intercept, intercept_error = _fit_cox(
         shifted, squared, np.array([[0.0], [1.0]]), as_they_are
@@ -380,9 +385,10 @@ def _cox(rows, clip=1e-12):
 
 
 def _log_odds(proba, clip):
-    """Return the log odds of probabilities that are clipped to [clip, 1 - clip].
+    """Clip probabilities to [clip, 1 - clip], and return their log odds.
 
-    The logarithm of a ratio takes half the time of two logarithms.
+    The function computes one logarithm of a ratio, which takes half the time of two
+    logarithms.
     """
     logit = np.empty(proba.shape)
     for start in range(0, proba.size, BLOCK):
@@ -396,7 +402,7 @@ def _log_odds(proba, clip):
 class _ShiftObjective(LogisticObjective):
     """The objective of log odds that are only shifted.
 
-    Without an entry for the slope, the gradient takes half the time.
+    The gradient has no entry for the slope, so it takes half the time.
     """
 
     def gradient(self, theta):
@@ -414,8 +420,8 @@ class _ShiftObjective(LogisticObjective):
 
 def _slope_without_overlap(objective):
     """Return the infinite slope of separable classes, otherwise None."""
-    # If there are many rows, bins of the score are compared first: classes that overlap
-    # in the bins also overlap in the rows.
+    # With many rows, bins of the score are compared first. If the classes overlap in
+    # the bins, they also overlap in the rows.
     for rows in (objective.summary, objective):
         positive = rows.scores[rows.codes == 1]
         negative = rows.scores[rows.codes == 0]
@@ -436,7 +442,7 @@ def _fit_cox(objective, squared, basis, origin=None):
     basis : ndarray of shape (2, n_free)
         Matrix from the free parameters to slope and intercept.
     origin : ndarray of shape (2,) or None
-        Slope and intercept if the free parameters are zero.
+        Slope and intercept at which the free parameters are zero.
     """
 
     def shape(part):
@@ -447,8 +453,8 @@ def _fit_cox(objective, squared, basis, origin=None):
     # For many rows, the Hessian comes from bins of the score, which is accurate enough
     # for standard errors.
     curve = basis.T @ objective.summary.slopes(at)[1] @ basis
-    # If all probabilities are 0 or 1, the Hessian is zero and needs the ridge that is
-    # added to the diagonal.
+    # If all probabilities are 0 or 1, the Hessian is zero. A ridge is added to its
+    # diagonal, so that it has an inverse.
     inverse = np.linalg.inv(curve + 1e-12 * np.eye(free.size))
     spread = basis.T @ squared.spread(at) @ basis
     spread *= squared.total / objective.total**2
@@ -466,9 +472,9 @@ def calibration_in_the_large(
 ):
     r"""Return the mean prediction of a class divided by its frequency.
 
-    Check this metric first if the model was trained with weights. If a class has 1 % of
-    the rows, balanced training weights whose effect was not undone give a ratio of
-    about forty.
+    Check this metric first if the model was trained with weights. For example, suppose
+    that a class has 1 % of the rows and the model was trained with balanced weights. If
+    the effect of the weights is not undone, the ratio is about forty.
 
     .. math:: \frac{\sum_i w_i p_i}{\sum_i w_i y_i}
 
@@ -479,8 +485,8 @@ def calibration_in_the_large(
     y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
         Probabilities of the positive class, or of all classes.
     average : {"macro", "none"}, default="macro"
-        With three or more columns: "macro" returns the mean over the classes, "none" an
-        array with one ratio per class, which is more useful.
+        With three or more columns, "macro" returns the mean over the classes. "none"
+        returns an array with one ratio per class, which is more useful.
     pos_label : object, default=None
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
@@ -492,8 +498,8 @@ def calibration_in_the_large(
     Returns
     -------
     ratio : float or ndarray of shape (n_classes,)
-        Mean prediction divided by the frequency: 1 is perfect; infinite for a class
-        without rows.
+        Mean prediction divided by the frequency: 1 is perfect. The ratio is infinite
+        for a class without rows.
 
     See Also
     --------
@@ -545,10 +551,11 @@ def calibration_metrics(
     Returns
     -------
     figures : dict
-        ``log_loss`` and ``brier``, each with ``_miscalibration``, ``_discrimination``
-        and ``_uncertainty``; ``calibration_error`` (debiased),
-        ``smooth_calibration_error``, ``slope``, ``intercept``,
-        ``calibration_in_the_large``, and ``prevalence``.
+        The dict has the keys ``log_loss`` and ``brier``. For each of these two scores,
+        three keys with the suffixes ``_miscalibration``, ``_discrimination`` and
+        ``_uncertainty`` hold its parts. The other keys are ``calibration_error``
+        (debiased), ``smooth_calibration_error``, ``slope``, ``intercept``,
+        ``calibration_in_the_large`` and ``prevalence``.
 
     See Also
     --------

@@ -13,9 +13,9 @@ from skweight.weighting._base import fitted_factors_of
 def importance_weighted_scorer(scorer, weighting=None):
     r"""Return a scorer that estimates the score of a model on a target population.
 
-    Cross-validation chooses the model that is best on the population of the training
-    rows. With the density ratio as weights, the scores of held-out rows estimate the
-    scores on the target population (importance-weighted cross-validation):
+    Plain cross-validation chooses the model that is best on the population of the
+    training rows. In importance-weighted cross-validation, held-out rows are weighted
+    by the density ratio. The score then estimates the score on the target population:
 
     .. math:: \frac{\sum_i w(x_i)\, \ell(y_i, \hat f(x_i))}{\sum_i w(x_i)}, \qquad
         w(x) = \frac{p_{target}(x)}{p_{train}(x)}
@@ -26,11 +26,11 @@ def importance_weighted_scorer(scorer, weighting=None):
         Scorer of scikit-learn, or the name of a scorer. The scorer must accept
         `sample_weight`.
     weighting : fitted weighting or density ratio, default=None
-        Source of the weights: a strategy of population weights, such as
+        Source of the weights. It is a strategy of population weights, such as
         ``DensityRatioWeighting(X_target).fit(X)``, or an estimator of
         :mod:`skweight.density_ratio`. Fit it on all training rows, without labels. Use
-        the plain ratio: with ``exponent`` below 1 or a stabilizer, the scores are
-        estimates for another population. None uses the population weights of the
+        the plain ratio: if ``exponent`` is below 1 or a stabilizer is used, the scores
+        are estimates for another population. None uses the population weights of the
         strategy `weighting_` of the scored model.
 
     Returns
@@ -52,10 +52,11 @@ def importance_weighted_scorer(scorer, weighting=None):
 
     Notes
     -----
-    The estimate is nearly unbiased. The variance of the estimate increases as the
-    effective sample size decreases: compare ``std_test_score`` over folds with the
-    differences between models. For ``estimator="classifier"`` the weights come from
-    `weigh`, and are not the out-of-fold weights of `fit_weigh`.
+    The estimate is nearly unbiased. The variance of the estimate is larger if the
+    effective sample size is smaller. Therefore compare ``std_test_score`` (the standard
+    deviation over folds) with the differences between models. If the weighting has
+    ``estimator="classifier"``, the weights come from `weigh`; they are not the
+    out-of-fold weights of `fit_weigh`.
 
     References
     ----------
@@ -167,7 +168,7 @@ class ImportanceWeightedScorer(RoutedScorer):
 
 
 def _population_factors(weighting):
-    """Return the factors of a product of weightings that are population weights."""
+    """Return those factors of a product of weightings that give population weights."""
     factors = fitted_factors_of(weighting)
     population_factors = [factor for factor in factors if factor.role == "population"]
     if not population_factors:

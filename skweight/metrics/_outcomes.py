@@ -1,4 +1,4 @@
-"""Checks and the one-versus-rest split of the calibration metrics."""
+"""For calibration metrics: checks, and the split into one class versus the rest."""
 
 from typing import NamedTuple
 
@@ -14,16 +14,17 @@ from skweight._utils.validation import (
     say,
 )
 
-# Rows with a smaller weight, relative to the largest weight, count as rows of weight
-# zero, because the squares of such small weights may be rounded to zero.
+# If the weight of a row, divided by the largest weight, is below this value, the row
+# counts as a row of weight zero. The square of a weight that small may be rounded to
+# zero.
 _NOTHING = 1e-140
 
 
 class Outcomes(NamedTuple):
     """Predictions and outcomes of one class, for rows of positive weight.
 
-    ``y`` says whether a row has the class, ``proba`` is the predicted probability of
-    the class, and ``weight`` is the population weight.
+    For each row, ``y`` says whether it has the class, ``proba`` is the predicted
+    probability of the class, and ``weight`` is the population weight.
     """
 
     y: np.ndarray
@@ -47,7 +48,7 @@ def one_class(data, *, owner):
 
 
 def for_each_class(figure, data, average, *, owner):
-    """Return a metric of one class, or of several classes, each against the rest.
+    """Return a metric for one class, or for several classes, each against the rest.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def for_each_class(figure, data, average, *, owner):
 def outcomes_by_class(
     y_true, y_proba, sample_weight=None, pos_label=None, labels=None, *, owner
 ):
-    """Return a list of outcomes, of every class or only of the positive class of two.
+    """Return the outcomes of every class; with two classes, only of the positive class.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def outcomes_by_class(
     sample_weight : array-like of shape (n_samples,) or None
         Population weights.
     pos_label : object
-        The positive label, for one column or two.
+        The positive label, if `y_proba` has one or two columns.
     labels : array-like of shape (n_classes,) or None
         The labels of the columns; None takes the sorted labels of `y_true`.
     owner : str
@@ -117,8 +118,8 @@ def outcomes_by_class(
         )
     columns = range(len(labels))
     if len(labels) == 2:
-        # The errors of two classes are equal except for their sign, so one class is
-        # enough.
+        # With two classes, the errors of both classes are equal except for their sign,
+        # so the errors of one class are enough.
         columns = [1 if pos_label is None else _position(pos_label, labels, owner)]
     return [Outcomes(_is(y_true, labels[k]), proba[:, k], weight) for k in columns]
 
@@ -134,7 +135,8 @@ def _check_proba(y_proba, n_samples):
             f"y_proba must have one row for each of the {n_samples} labels of y_true; "
             f"got shape {proba.shape}."
         )
-    # Rounding may leave values slightly above 1; NaN makes both comparisons false.
+    # Rounding may leave values slightly above 1. If a value is NaN, both comparisons
+    # are false, and the check fails.
     low, high = proba.min(initial=0.0), proba.max(initial=0.0)
     if not (low >= 0 and high <= 1 + 1e-6):
         raise ValueError(

@@ -23,7 +23,7 @@ from skweight.metrics._routed_scorer import RoutedScorer
 
 
 def _distance_in_the_large(y_true, y_proba, **options):
-    """Return the absolute logarithm of mean prediction divided by frequency."""
+    """Return the absolute value of log(mean prediction / frequency)."""
     return np.abs(np.log(calibration_in_the_large(y_true, y_proba, **options)))
 
 
@@ -38,27 +38,28 @@ _METRICS = {
 def make_calibration_scorer(metric="calibration_error", **options):
     """Return a scorer for the calibration of a classifier.
 
-    Use this scorer together with a score of ranking or loss, in ``scoring={...}``,
-    because a model that predicts the prevalence for every row is perfectly calibrated.
-    To select models by a single score, use the log loss, which includes calibration.
+    A model that predicts the prevalence for every row is perfectly calibrated.
+    Therefore combine this scorer, in ``scoring={...}``, with a second scorer that
+    measures the ranking or the loss. To select models by a single score, use the log
+    loss, which includes calibration.
 
     Parameters
     ----------
     metric : str or callable, default="calibration_error"
-        ``"calibration_error"``, ``"smooth_calibration_error"``,
-        ``"integrated_calibration_index"``, ``"calibration_in_the_large"`` (the absolute
-        logarithm of mean prediction divided by frequency), or a callable
-        ``metric(y_true, y_proba, *, labels, sample_weight, **options)`` where lower is
-        better.
+        One of the names ``"calibration_error"``, ``"smooth_calibration_error"``,
+        ``"integrated_calibration_index"`` and ``"calibration_in_the_large"``, or a
+        callable ``metric(y_true, y_proba, *, labels, sample_weight, **options)``. Lower
+        values of the callable must be better. ``"calibration_in_the_large"`` means the
+        absolute value of log(mean prediction / frequency).
     **options : dict
-        Keyword arguments that are passed to the metric. With ``squared=True`` the mean
-        of the debiased calibration error over folds is unbiased.
+        Keyword arguments that are passed to the metric. With ``squared=True``, the mean
+        over folds of the debiased calibration error is unbiased.
 
     Returns
     -------
     scorer : CalibrationScorer
-        ``scorer(estimator, X, y, sample_weight=None)`` returns minus the metric, so
-        that higher is better. ``sample_weight`` holds population weights, never class
+        ``scorer(estimator, X, y, sample_weight=None)`` returns the negative metric, so
+        higher is better. ``sample_weight`` holds population weights, never class
         weights.
 
     See Also
@@ -126,8 +127,9 @@ class CalibrationScorer(RoutedScorer):
 def worst_group_scorer(scorer, groups, *, min_rows=1):
     r"""Return a scorer for the group of rows with the lowest score.
 
-    A mean over all rows mostly reflects the large groups. Model selection by the worst
-    group has more effect than the weighting of the training rows [1]_.
+    A mean over all rows mostly reflects the large groups. For the score of the worst
+    group, model selection by this score has more effect than the weighting of the
+    training rows [1]_.
 
     .. math:: \min_g \; s\bigl(\{i : g_i = g\}\bigr)
 
@@ -136,12 +138,14 @@ def worst_group_scorer(scorer, groups, *, min_rows=1):
     scorer : str or callable
         Scorer of scikit-learn, by name or ``scorer(estimator, X, y)``.
     groups : str, int, callable, metadata, or list of these
-        Source of the group of each row: a column of X by name or position, a callable
-        of X, or ``metadata("segment")`` of :mod:`skweight.weighting`, which is routed
-        under that name. A list means the combinations of several sources. The estimator
-        gets X unchanged, including the group column.
+        Source of the group of each row. It is the name or the position of a column of
+        X, a function of X, or ``metadata("segment")`` of :mod:`skweight.weighting`,
+        which is routed under the name "segment". With a list of sources, each
+        combination of their values is a group. The estimator gets X unchanged,
+        including the group column.
     min_rows : int, default=1
-        Groups with fewer rows in a fold are ignored, since their score is mostly noise.
+        Groups with fewer rows in a fold are ignored, because the score of a small group
+        is mostly noise.
 
     Returns
     -------
@@ -154,8 +158,8 @@ def worst_group_scorer(scorer, groups, *, min_rows=1):
 
     Notes
     -----
-    Groups for which the score is NaN, such as the AUC of a single class, are ignored
-    too. If no group is left, the score is NaN.
+    A group is also ignored if its score is NaN, for example the AUC of rows of a single
+    class. If no group is left, the result is NaN.
 
     References
     ----------

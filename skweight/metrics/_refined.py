@@ -31,23 +31,23 @@ from skweight.calibration._rows import count_rows, to_effective_rows
 class RefinedLogLoss:
     r"""Log loss of the population after a sigmoid fitted to the same rows.
 
-    Use it as the validation metric for early stopping of a boosted or deep model that
-    is trained with class weights, resampling or a focal loss and will be calibrated.
-    The plain log loss of such a model has two parts: the loss by a poor ranking, and
-    the miscalibration by the class weights. A calibrator will correct the
-    miscalibration later. During training, the miscalibration hides the quality of the
-    ranking. This metric removes the miscalibration with a sigmoid that is fitted at
-    every round [1]_:
+    Use it for early stopping, as the validation metric of a boosted or deep model that
+    will be calibrated. It is useful if the model is trained with class weights,
+    resampling or a focal loss. The plain log loss of such a model has two parts: a loss
+    due to the ranking, and a loss due to the miscalibration that the training causes. A
+    calibrator will correct the miscalibration later. During training, the
+    miscalibration hides the quality of the ranking. This metric removes the
+    miscalibration: at every round, it fits a sigmoid [1]_:
 
     .. math:: \min_{a > 0,\, b} \frac{1}{W} \sum_i w_i\,
        \ell\bigl(y_i, \sigma(a\, s_i + b)\bigr).
 
     With more than two classes, the softmax of :math:`a z_i + b` replaces the sigmoid,
-    with one slope a for all classes and a bias for each class. No map with fewer
-    parameters can undo class weights. The weights are the population weights of the
-    validation rows, without class weights. Use a patience of about 100 rounds at a
-    learning rate of 0.1, because the curve is flatter than the curve of the plain log
-    loss.
+    with one slope a for all classes and a bias for each class. Without a bias for each
+    class, a map cannot undo class weights. The weights are the population weights of
+    the validation rows, without class weights. With a learning rate of 0.1, use a
+    patience of about 100 rounds, because the curve of this metric is flatter than the
+    curve of the plain log loss.
 
     ============== ==================================================================
     library        where it goes
@@ -63,7 +63,7 @@ class RefinedLogLoss:
     Parameters
     ----------
     raw : bool, default=False
-        Whether predictions are raw scores (log odds, logits) and not probabilities.
+        Whether predictions are raw scores (log odds, logits) instead of probabilities.
         XGBoost and LightGBM pass raw scores if the objective is a function, such as
         :class:`~skweight.objectives.FocalObjective`. CatBoost always passes raw scores,
         so this parameter has no effect with CatBoost.
@@ -75,15 +75,17 @@ class RefinedLogLoss:
 
     Notes
     -----
-    Newton's method starts from the result of the previous round, so that most rounds
-    need one or two passes over the rows. The result does not depend on the start.
-    Targets are smoothed as in Platt scaling, so that separable rows have a finite
-    slope. The object stores only the start of the next round, which is not pickled.
+    Newton's method starts from the sigmoid of the previous round. Therefore most rounds
+    need only one or two passes over the rows. The result does not depend on the start.
+    Targets are smoothed as in Platt scaling, so the slope is finite even if the scores
+    separate the classes. The object stores only the start of the next round. The start
+    is not pickled.
 
-    HistGradientBoostingClassifier multiplies ``class_weight`` into the weights of its
-    validation rows: use ``sample_weight`` for balancing instead (as
-    :class:`~skweight.WeightedClassifier` does), and pass ``X_val``, ``y_val`` and
-    ``sample_weight_val``. CatBoost warns that a metric in Python is faster with numba.
+    HistGradientBoostingClassifier multiplies the weights of its validation rows by
+    ``class_weight``. Therefore do not use ``class_weight``: balance the classes with
+    ``sample_weight``, as :class:`~skweight.WeightedClassifier` does, and pass
+    ``X_val``, ``y_val`` and ``sample_weight_val``. CatBoost warns that a metric in
+    Python is faster with numba.
 
     References
     ----------
@@ -92,8 +94,8 @@ class RefinedLogLoss:
 
     Examples
     --------
-    A second model was trained as if the classes were equally frequent. The plain log
-    loss of this model is larger, but the refined log loss is the same:
+    The second model was trained as if the classes were equally frequent. Its plain log
+    loss is larger, but its refined log loss is the same:
 
     >>> import numpy as np
     >>> from sklearn.metrics import log_loss
@@ -121,9 +123,9 @@ class RefinedLogLoss:
         return {"raw": self.raw}
 
     def __deepcopy__(self, memo):
-        # Like a function, an object of this class is not copied. CatBoost copies its
-        # parameters, and scikit-learn's clone fails if a parameter is not the same
-        # object afterwards.
+        # Copies of an object of this class are the object itself, as for a function.
+        # The reason is that CatBoost copies its parameters, and that scikit-learn's
+        # clone fails if a parameter of the clone is not the same object.
         return self
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -132,9 +134,9 @@ class RefinedLogLoss:
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
-            Labels: 0, 1, and so on, or any labels if every class occurs.
+            Labels 0, 1, 2 and so on. Other labels are allowed if every class occurs.
         y_pred : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Probabilities of class 1 or of every class; raw scores with ``raw=True``.
+            Probabilities of class 1 or of every class. With ``raw=True``, raw scores.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights; rows of weight zero are ignored.
 
@@ -146,8 +148,8 @@ class RefinedLogLoss:
         Raises
         ------
         ValueError
-            If shapes or labels do not match, or predictions are not finite, or are
-            outside [0, 1] without ``raw=True``.
+            If shapes or labels do not match, if predictions are not finite, or if `raw`
+            is False and predictions are outside [0, 1].
         """
         check_bool(self.raw, name="raw")
         scores = np.asarray(y_pred)
@@ -224,7 +226,7 @@ class RefinedLogLoss:
         return mass * self._of_scores(np.asarray(target), scores, weight), mass
 
     def get_final_error(self, error, weight):
-        """Return the mean loss from the values of `evaluate`, for CatBoost.
+        """Return the mean loss, computed from the result of `evaluate`, for CatBoost.
 
         Parameters
         ----------
@@ -241,7 +243,7 @@ class RefinedLogLoss:
         return error / weight
 
     def scorer(self):
-        """Return a scorer for ``predict_proba``: minus the loss, so higher is better.
+        """Return a scorer of ``predict_proba``: the negative loss, so higher is better.
 
         Pass the scorer as ``scoring=`` to HistGradientBoostingClassifier, to searches,
         and to skorch's ``EpochScoring``.

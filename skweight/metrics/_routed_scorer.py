@@ -9,9 +9,9 @@ class RoutedScorer:
     _weight_request = None
 
     def _metadata_names(self):
-        """Return the names of the arrays, besides `sample_weight`, that are requested.
+        """Return the names of all requested arrays except `sample_weight`.
 
-        A scorer requests an array if a parameter of the scorer names the array.
+        A scorer requests an array if one of its parameters names the array.
         """
         return []
 

@@ -9,21 +9,22 @@ from skweight.metrics._routed_scorer import RoutedScorer
 def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
     """Return a scorer that selects models by the cost of their decisions.
 
-    Pass the scorer as ``scoring=`` to a search or a cross-validation. Costs in columns
-    are read from the X of the scorer and need no routing. Costs in metadata are also
-    passed to `predict` of the model. Scorers of scikit-learn do not pass metadata to
-    `predict`.
+    Pass the scorer as ``scoring=`` to a search or a cross-validation. If costs are
+    columns of X, the scorer reads them from its X, without routing. If costs are
+    metadata, the scorer also passes them to `predict` of the model. Scorers of
+    scikit-learn do not pass metadata to `predict`.
 
     Parameters
     ----------
     cost : CostMatrix, dict or DataFrame
         Costs of decisions.
     kind : {"cost", "savings", "profit"}, default="cost"
-        ``"cost"``: minus the total cost of the rows, so that a mean over folds selects
-        by summed cost. ``"profit"``: the total profit over the baseline, which selects
-        the same model. ``"savings"``: the share saved, a ratio per fold. The mean of
-        this ratio weights all folds equally, so the ratio is better for reports than
-        for selection.
+        The score. ``"cost"`` is the negative total cost of the rows. The mean of this
+        score over folds selects the model with the lowest sum of costs. ``"profit"`` is
+        the total gain over the baseline, which selects the same model. ``"savings"`` is
+        the share of the cost that is saved. The mean over folds of this share gives
+        equal weight to all folds, so ``"savings"`` is better for reports than for
+        selection.
     baseline : "best_constant" or label, default="best_constant"
         The decision without a model, for savings and profit; see `savings_score`.
 

@@ -2,14 +2,14 @@ r"""Exact weighted logistic regression on a few features of one score.
 
 The map of every two-class calibrator with a formula is :math:`\sigma(\theta \cdot
 \phi(s))` for some features :math:`\phi` of the score: the score itself, the score and
-its square, or two logarithms. The calibrators differ in the features (computed by a
-basis), in the targets, and in the ridge. This file contains the fit that all of these
-calibrators use.
+its square, or two logarithms. A function called the basis computes the features. The
+calibrators differ in the basis, in the targets, and in the ridge. This file contains
+the fit that all calibrators with a formula use.
 
-Many rows are first summed in cells (bins) of the score. Newton's method runs on the
-cells. Then one step uses the gradient of all rows and the Hessian of the cells. The
-remaining error is the product of two small errors: the error of the fit on cells, and
-the relative error of the Hessian of the cells.
+If there are many rows, the rows are first summed in cells (bins) of the score, and
+Newton's method runs on the cells. Then one step uses the gradient of all rows and the
+Hessian of the cells. The remaining error is the product of two small errors: the error
+of the fit on cells, and the relative error of the Hessian of the cells.
 """
 
 from functools import cached_property
@@ -58,8 +58,8 @@ def standardise(scores, weight):
     """Return the :class:`Standard` of the scores; the scale is 1 for equal scores."""
     peak = max(scores.max(), -scores.min())
     if not 1e-100 < peak < 1e100:
-        # The scores are divided by the largest one, so that their squares neither
-        # overflow nor underflow.
+        # The scores are divided by the largest score, so that the squares of the scores
+        # neither overflow nor underflow.
         unit = max(peak, 1e-290)
         inner = standardise(scores / unit, weight) if peak > 1e-290 else Standard(0, 1)
         return Standard(inner.centre * unit, inner.scale * unit, peak)
@@ -126,7 +126,7 @@ class LogisticObjective:
 
     @cached_property
     def _only_block(self):
-        """Return one block with all rows, for few rows; computed only once."""
+        """Return one block with all rows; used for few rows, and computed only once."""
         return self._block(slice(None))
 
     def _block(self, part):
@@ -156,7 +156,7 @@ class LogisticObjective:
         return gradient / self.total
 
     def _add_gradient(self, gradient, features, proba, targets, weight):
-        """Add the gradient of a block; overwrite the probabilities of the block."""
+        """Add the gradient of a block; this overwrites the block's probabilities."""
         proba -= targets
         if not self.even:
             proba *= weight
@@ -181,7 +181,7 @@ class LogisticObjective:
         return gradient / self.total, hessian / self.total
 
     def moves(self, step):
-        """Return a bound on the change of any log odds; infinite for many rows."""
+        """Return a bound on the change of any log odds; infinite with many rows."""
         if self.scores.shape[0] > BLOCK:
             return np.inf
         return np.abs(step) @ self._reach
@@ -205,7 +205,7 @@ class LogisticObjective:
 
     @property
     def summary(self):
-        """Return the objective on bins of the score for many rows, else itself."""
+        """Return the objective on bins of the score; with few rows, return itself."""
         return self if self.scores.shape[0] <= _MANY_ROWS else self.cells
 
     @cached_property
@@ -299,9 +299,9 @@ def fit_best_edge(objective, edges, *, near=None, shape=None):
     """Return the best parameters along any of the edges of a cone, or None.
 
     An edge is a matrix of orthogonal columns. It maps free parameters to all
-    parameters. The first free parameter of the result must be positive. A convex
-    objective over a cone with two edges has its minimum inside the cone or on an edge.
-    In the second case, that edge separates the cone from the unrestricted minimum. The
+    parameters. The first free parameter of the result must be positive. The minimum of
+    a convex objective over a cone with two edges lies inside the cone or on an edge. If
+    it lies on an edge, this edge separates the cone from the unrestricted minimum. The
     fit starts at the projection of the parameters ``near``. If ``near`` is None, the
     fit starts at the best constant map.
     """
@@ -326,7 +326,7 @@ def fit_best_edge(objective, edges, *, near=None, shape=None):
 
 
 class SlopeFit(NamedTuple):
-    """An affine map of log scores, and whether the best slope was <= 0."""
+    """An affine map of log scores; a flag is true if the best slope was <= 0."""
 
     slope: float
     intercept: np.ndarray
@@ -337,7 +337,8 @@ def fit_slope(scores, codes, weight, class_count, levels, *, bias=True):
     """Fit sigma(slope * score + intercept) to targets; exact minimum.
 
     If the rows cannot determine the slope, the slope is 1. A slope of zero or less is
-    refused: the best map that does not reverse the ranking is then the constant map.
+    refused. In this case, the best map that does not reverse the ranking is the
+    constant map.
     """
     rows = (codes, weight, levels)
     refused = False
@@ -370,8 +371,9 @@ def fit_intercept(logit, codes, weight, levels):
     weight = weight / weight.sum()
     base = weight @ levels[codes]
     goal = log_odds(base)
-    # At `low` every probability is too small, at `high` every probability is too large.
-    # Bisection is used because the second derivative vanishes for widely spread scores.
+    # With the intercept `low`, every probability is too small. With the intercept
+    # `high`, every probability is too large. Bisection is used because the second
+    # derivative vanishes for widely spread scores.
     low, high = goal - logit.max(), goal - logit.min()
     while high - low > 1e-12 * (1 + abs(low)):
         middle = low + (high - low) / 2
@@ -385,8 +387,8 @@ def fit_intercept(logit, codes, weight, levels):
 def slope_is_known(scores, class_count, bias):
     """Return whether the rows determine a slope.
 
-    Rows of one class do not determine a slope. If the map has a bias, rows with equal
-    scores do not determine a slope either.
+    If all rows have the same class, no slope can be estimated. If the map has a bias
+    and all scores are equal, no slope can be estimated either.
     """
     low, high = scores.min(axis=0), scores.max(axis=0)
     peak = max(np.max(high), -np.min(low))

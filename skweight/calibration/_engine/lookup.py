@@ -1,10 +1,10 @@
 """Search and interpolation for many scores, ten times faster than with NumPy.
 
-In a binary search the processor mispredicts every other branch, which would take most
-of the time of a prediction. Here the range of the knots is divided into cells
-(intervals) of equal width. The cell of a score gives the number of knots before that
-cell. Most cells hold at most one knot, so one comparison is enough. For the remaining
-scores ``numpy.searchsorted`` is called.
+In a binary search, the processor mispredicts every other branch. These mispredictions
+would take most of the time of a prediction. Here the range of the knots is divided into
+cells (intervals) of equal width. The cell of a score gives the number of knots before
+that cell. Most cells hold at most one knot, so one comparison is enough. For the
+remaining scores ``numpy.searchsorted`` is called.
 """
 
 import numpy as np
@@ -26,7 +26,8 @@ def positions(knots, scores, side="right"):
     scores : ndarray of shape (n,)
         The scores to look up: all finite.
     side : {"left", "right"}
-        Whether only knots below a score are counted, or also the knots equal to it.
+        "left" counts only the knots below a score; "right" also counts the knots equal
+        to the score.
 
     Returns
     -------
@@ -48,7 +49,7 @@ def positions(knots, scores, side="right"):
 
 
 def interpolate(scores, knots, values):
-    """Return what ``numpy.interp(scores, knots, values)`` returns, to rounding."""
+    """Return ``numpy.interp(scores, knots, values)``, up to rounding."""
     if scores.shape[0] < _FEW_SCORES:
         return np.interp(scores, knots, values)
     # Values may be stored in single precision, but np.interp computes in double
@@ -70,10 +71,10 @@ def _cells_of(knots):
     """Return a function from scores to cells (intervals), and two arrays over cells.
 
     The first array holds the number of knots before each cell. The second array says
-    whether the cell has several knots. The second array is None if no cell has several
-    knots. The result is None if the range of the knots is zero or too large. The
-    function is monotone in floating point: knots in earlier cells are smaller than the
-    score.
+    for each cell whether it has several knots. The second array is None if no cell has
+    several knots. The result is None if the range of the knots is zero or too large.
+    The function from scores to cells is monotone in floating point. Therefore the knots
+    in the cells before the cell of a score are smaller than this score.
     """
     low, high = knots[0], knots[-1]
     n_cells = max(_FEWEST_CELLS, _CELLS_PER_KNOT * knots.shape[0])

@@ -32,11 +32,11 @@ def merge_scores(scores, codes, weight):
 def tie_width(ordered):
     """Return the largest difference at which two scores still count as equal.
 
-    A forest may average the same votes in another order, so that equal scores differ by
-    rounding. Without this tolerance, the calibrator would rank such scores. The size of
-    rounding errors follows from the third quartile of the scores, so that a few huge
-    scores do not make all others equal. A lower limit keeps the slope between two knots
-    finite.
+    A forest may average the same votes in another order. Then equal scores differ by
+    rounding, and without this tolerance, the calibrator would rank these scores. The
+    tolerance is proportional to the third quartile of the scores, so that a few huge
+    scores do not make all other scores equal. A lower limit keeps the slope between two
+    knots finite.
     """
     sizes = np.abs(ordered[np.arange(1, 100) * (ordered.shape[0] - 1) // 100])
     sizes.sort()
@@ -45,10 +45,10 @@ def tie_width(ordered):
 
 
 def isotonic_blocks(mass, hits):
-    """Return the values of the weighted isotonic fit, and where its blocks begin.
+    """Return the values of the weighted isotonic fit, and the starts of its blocks.
 
-    Neighbouring blocks of equal mean are pooled. Otherwise rounding would decide where
-    blocks begin, and the centred knots would depend on rounding.
+    Neighbouring blocks with equal means are pooled. Otherwise, the starts of the
+    blocks, and therefore the centred knots, would depend on rounding.
     """
     fitted = isotonic_regression(hits / mass, weights=mass).x
     start = np.append(0, np.flatnonzero(np.diff(fitted) > 1e-12 * fitted[1:]) + 1)
@@ -59,7 +59,7 @@ def ranks_backwards(merged, class_count):
     """Return whether positives score significantly below negatives.
 
     The AUC is compared with one half minus two standard errors. If the scores have no
-    information, the AUC is below this value in 2.3 % of all samples.
+    information, the AUC is below this limit in 2.3 % of all samples.
 
     Parameters
     ----------

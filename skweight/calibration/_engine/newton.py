@@ -1,17 +1,19 @@
 """Newton's method for convex objectives, with ridges and restrictions.
 
 An objective has two methods: ``value(theta)`` returns the value, and ``slopes(theta)``
-returns the gradient and the Hessian. An objective may also have ``moves(step)``, which
-returns a bound R: the third derivative along the step is at most R times the second
-derivative. :class:`Ridge` adds a pull towards a point. :class:`Restricted` keeps the
-parameters in an affine subspace. Both are objectives themselves.
+returns the gradient and the Hessian. An objective may also have a method
+``moves(step)``. It returns a number R such that the third derivative along the step is
+at most R times the second derivative. :class:`Ridge` adds a pull towards a point.
+:class:`Restricted` keeps the parameters in an affine subspace. A ``Ridge`` or a
+``Restricted`` is itself an objective.
 """
 
 import numpy as np
 from scipy.linalg.lapack import dgesv
 
-# After a step of this relative size, the iteration stops. Newton's method converges
-# quadratically, so the remaining error is of the order of the square of this size.
+# The iteration stops after a step that is at most this long, relative to the
+# parameters. Newton's method converges quadratically. Therefore the remaining error is
+# about the square of this size.
 TOLERANCE = 1e-6
 
 # If a full Newton step is at most this long, it decreases the objective by at least
@@ -71,10 +73,11 @@ class Restricted:
 def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
     """Return the minimum of a smooth convex objective.
 
-    A step is at most ten times the size of the parameters, since the second derivative
-    vanishes where every probability is 0 or 1. The value of the objective is computed
-    only if a step is long enough to need a line search. From a good start, a few
-    computations of gradient and Hessian are enough.
+    The second derivative vanishes if every probability is 0 or 1. Therefore the length
+    of a step is limited to ten times the size of the parameters. The value of the
+    objective is computed only if a step is long enough to need a line search. If the
+    start is close to the minimum, a few computations of the gradient and the Hessian
+    are enough.
     """
     theta = np.array(start, dtype=np.float64)
     value = None
@@ -85,8 +88,8 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
         if size <= tol * reach:
             return theta + step
         if -(gradient @ step) <= 1e-16:
-            # The objective cannot decrease. The step is long only in directions in
-            # which the objective is flat.
+            # Here the objective cannot decrease any more: the step is long only in
+            # directions in which the objective is flat.
             return theta
         step *= min(1.0, 10 * reach / size)
         if _moves(objective, step) <= _SURE:
@@ -113,9 +116,9 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
 
 def newton_step(gradient, hessian):
     """Return the Newton step for a gradient and a Hessian."""
-    # The Hessian is scaled to a unit diagonal, so that the 1e-12 added to the diagonal
-    # matters only in directions in which the objective is flat (equal columns).
-    # Rounding may make a diagonal entry of zero slightly negative.
+    # The Hessian is scaled to a unit diagonal. Then the 1e-12 that is added to the
+    # diagonal matters only where the objective is flat, for example if two columns are
+    # equal. Rounding may make a diagonal entry of zero slightly negative.
     spread = np.sqrt(np.maximum(hessian.diagonal(), 0.0))
     unit = 1 / np.where(spread > 1e-140, spread, 1.0)
     scaled = unit[:, np.newaxis] * hessian * unit

@@ -43,8 +43,8 @@ def binary_proba(logit):
 def sigmoid(logit):
     """Return the logistic function of an array, in place.
 
-    For many numbers this takes a third of the time of ``scipy.special.expit``, at the
-    same accuracy, because the exponential of NumPy is vectorised.
+    For many numbers, this function takes a third of the time of ``scipy.special.expit``
+    and has the same accuracy, because the exponential of NumPy is vectorised.
     """
     if logit.shape[0] < _FEW:
         return expit(logit, out=logit)
@@ -56,7 +56,7 @@ def sigmoid(logit):
 
 
 class Tails(NamedTuple):
-    r"""Bounds of the log odds that rows can support, and how strict these bounds are.
+    r"""Bounds of the log odds that the rows can support, and their strictness.
 
     With equal weights, the bounds are Laplace's bounds, :math:`[1 / (N_- + 2), (N_+ +
     1) / (N_+ + 2)]`. In general, the lower odds are the odds of one row of the class
@@ -70,7 +70,7 @@ class Tails(NamedTuple):
 
     @classmethod
     def of(cls, class_count, row_mass):
-        """Return the bounds, from the number of rows and the row weight of each class.
+        """Compute the bounds from the number of rows and the row weight of each class.
 
         Firmness is :math:`g = 4 n / (n + 100)` for n rows: small for few rows.
         """
@@ -82,7 +82,7 @@ class Tails(NamedTuple):
 
 
 def soften_tails(logit, tails):
-    r"""Let log odds grow only logarithmically outside the bounds, in place.
+    r"""Change log odds in place: outside the bounds, they grow only logarithmically.
 
     Clipping would give all scores outside the bounds the same value. Instead, log odds
     at a distance d beyond a bound are moved to the distance :math:`\log(1 + g d) / g`.
@@ -147,11 +147,11 @@ def log_normalise(scores):
 
 
 def rest_log_odds(scores):
-    """Return the log odds of every class against the rest under softmax(scores).
+    """Return the log odds of every class against the rest, from softmax(scores).
 
-    The input and the result have shape (n, k). The sum over "the rest" is formed
-    without the class itself instead of by subtraction from the total. A class of
-    probability ``1 - 1e-30`` therefore keeps its digits.
+    The input and the result have shape (n, k). The probabilities of "the rest" are
+    added up; they are not computed as 1 minus the probability of the class. Therefore a
+    class of probability ``1 - 1e-30`` keeps its digits.
     """
     z = by_class(scores)
     top = z.argmax(axis=0), np.arange(z.shape[1])
@@ -182,8 +182,8 @@ def scores_from_proba(proba, *, clip=1e-7):
         Probabilities. A vector, or a table with one column, holds the probability of
         the second of two classes.
     clip : float, default=1e-7
-        Probabilities are clipped to [clip, 1], with ``clip`` in (0, 0.5). Raising it
-        makes extreme scores smaller. Use ``1 / (2 * n_trees)`` for the votes of a
+        Probabilities are clipped to [clip, 1], with ``clip`` in (0, 0.5). A larger
+        value makes extreme scores smaller. Use ``1 / (2 * n_trees)`` for the votes of a
         forest and ``1e-12`` for a softmax model.
 
     Returns
@@ -209,7 +209,8 @@ def scores_from_proba(proba, *, clip=1e-7):
             "proba must have shape (n_samples,) or (n_samples, n_classes); got shape "
             f"{proba.shape}. Pass what predict_proba returns."
         )
-    # Rounding may leave values slightly above 1; NaN makes both comparisons false.
+    # Rounding may leave values slightly above 1. If a value is NaN, both comparisons
+    # are false, and the check fails.
     if not (np.all(proba >= 0) and np.all(proba <= 1 + 1e-6)):
         raise ValueError(
             "proba must lie in [0, 1]; got NaN or values outside. Log odds and "
@@ -248,8 +249,8 @@ def smoothed_targets(class_count, smoothing):
     Platt's target is (N + 1) / (N + 2) instead of 1. Here the two pseudo-rows of
     Platt's rule are divided among the k classes, ``m = 2 * smoothing / k`` for each
     class. For k = 2 the target is Platt's target, and for many classes the effect stays
-    small. The class frequencies hardly change, and a class without rows gets m
-    pseudo-rows.
+    small. The pseudo-rows hardly change the class frequencies, and a class without rows
+    gets m pseudo-rows.
     """
     n_classes = class_count.shape[0]
     m = 2.0 * smoothing / n_classes

@@ -28,10 +28,10 @@ class SoftmaxObjective:
     The target of a row is ``own_target`` for its own class and ``other_target`` for
     each other class, both of shape (k,), indexed by the class of the row.
 
-    In the loss, only the log-sum-exp is not linear in the parameters, so the targets
-    are summed once. Adding a constant to all of b does not change the loss, so the
-    gradient is zero in that direction. A ridge on the Hessian in that direction makes
-    the system solvable and keeps the mean of b.
+    In the loss, only the log-sum-exp is not linear in the parameters. Therefore the
+    targets are summed only once. If a constant is added to all entries of b, the loss
+    does not change, so the gradient is zero in that direction. A ridge on the Hessian
+    in that direction makes the system solvable, and the mean of b stays the same.
     """
 
     def __init__(self, z, codes, weight, own_target, other_target):
@@ -71,7 +71,7 @@ class SoftmaxObjective:
         return value - theta @ self.linear
 
     def moves(self, step):
-        """Return a bound of the change of any difference of two log odds."""
+        """Return a bound on the change of the difference between any two log odds."""
         a, b = np.abs(step).reshape(2, -1)
         return 2 * (a * self._reach + b).max()
 
@@ -112,7 +112,7 @@ def fit_softmax(build, rows, start):
 
 
 def strides(n_rows):
-    """Return the row strides of successive fits: first a subset of rows, then all."""
+    """Return the row strides of the fits: first a subset of rows, then all rows."""
     stride = n_rows // _MANY_ROWS
     return [stride, 1] if stride > 3 else [1]
 
@@ -122,7 +122,7 @@ def fit_shared_slope(
 ):
     """Fit softmax(slope * z + intercept) exactly, with one slope for all classes.
 
-    The slope is 1, or refused, in the same cases as in
+    The cases in which the slope is 1 or is refused are the same as in
     :func:`~skweight.calibration._engine.logistic.fit_slope`.
     """
     k = z.shape[1]

@@ -12,12 +12,12 @@ N_KNOTS = 65
 MOST_KNOTS = 1 << 11
 TOLERANCE = 1e-3
 REACH = 2.0
-# A table with more knots than this is simplified, since it is stored in every model.
+# A table is stored in every model, so a table with more knots than this is simplified.
 # Knots that change the log odds by less than the tolerance are left out. Values are
 # stored in single precision.
 MANY_KNOTS = 192
-# Narrower intervals, in units of the range, are not divided. Such intervals lie at the
-# jump of a step function, where accuracy does not matter.
+# Intervals narrower than this part of the range are not divided. These intervals lie at
+# the jump of a step function, where accuracy does not matter.
 NARROW = 1 / 4096
 
 
@@ -68,7 +68,10 @@ class CurveTable:
 
     @classmethod
     def restored(cls, kinks, is_knot, others, predict):
-        """Return the table from kinks, flags of kinks that are knots, and the rest."""
+        """Rebuild the table from its kinks, a flag per kink, and its other knots.
+
+        The flag of a kink is true if the kink is a knot.
+        """
         kinks = np.unique(kinks)
         is_knot = np.unpackbits(is_knot, count=kinks.size).astype(bool)
         knots = np.sort(np.concatenate([kinks[is_knot], others]))
