@@ -34,7 +34,8 @@ class Cells:
         ``entries[k][j]`` is the cost of deciding j if the label is k.
     labels : tuple or None
         True labels, in the order of the rows of the matrix. None for a binary matrix
-        whose negative label is not known yet; the first row is then the negative label.
+        whose negative label is not known yet. In this case, the first row belongs to
+        the negative label.
     pos_label : object
         The positive label of a binary matrix, if the user passed one.
     further : tuple

@@ -47,7 +47,7 @@ def cell_name(true, decided):
 
 
 def find_pos_label(pos_label, classes):
-    """Return the positive label, by default only for 0/1, -1/1 and booleans.
+    """Return the positive label; if `pos_label` is None, this is 1 or True.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def find_pos_label(pos_label, classes):
     Returns
     -------
     pos_label : object
-        The positive label of the two labels.
+        The label that counts as positive.
     """
     if pos_label is not None:
         if len(classes) == 2 and pos_label not in classes:

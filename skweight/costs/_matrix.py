@@ -63,9 +63,9 @@ class CostMatrix(Immutable):
     -----
     Costs may be negative, and a wrong decision may be cheaper than the right decision.
     A constant that is added to the costs of one *true* class changes no decision. A
-    constant that is added to the costs of a decision may change it. If labels and other
-    decisions have different types, decisions are returned in an array of dtype object.
-    Time and memory are O(n K D) for n rows, K classes and D decisions.
+    constant that is added to the costs of one decision may change decisions. Labels and
+    other decisions of different types are returned in an array of dtype object. Time
+    and memory are O(n K D) for n rows, K classes and D decisions.
 
     References
     ----------
@@ -364,7 +364,7 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             Rows from which costs are read; None if all costs are numbers.
         **metadata : dict
-            Arrays with one value per row that the matrix requests by name.
+            Arrays that the matrix requests by name; each has one value per row.
 
         Returns
         -------
@@ -390,7 +390,7 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             Rows from which costs are read, if costs differ between rows.
         **metadata : dict
-            Arrays with one value per row that the matrix requests by name.
+            Arrays that the matrix requests by name; each has one value per row.
 
         Returns
         -------
@@ -422,13 +422,13 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             Rows from which costs are read, if costs differ between rows.
         **metadata : dict
-            Arrays with one value per row that the matrix requests by name.
+            Arrays that the matrix requests by name; each has one value per row.
 
         Returns
         -------
         decisions : ndarray of shape (n_samples,)
-            The decision of lowest expected cost in each row. If decisions have the same
-            expected cost, the more probable label is chosen, then the first label.
+            The decision of lowest expected cost in each row. In a tie, the most
+            probable label is chosen; in a further tie, the first label.
         """
         risk = self.risk(proba, X, **metadata)
         decided = rules.choose(risk, np.asarray(proba))
@@ -444,7 +444,7 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             Rows from which costs are read, if costs differ between rows.
         **metadata : dict
-            Arrays with one value per row that the matrix requests by name.
+            Arrays that the matrix requests by name; each has one value per row.
 
         Returns
         -------
@@ -465,7 +465,7 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             Rows from which costs are read, if costs differ between rows.
         **metadata : dict
-            Arrays with one value per row that the matrix requests by name.
+            Arrays that the matrix requests by name; each has one value per row.
 
         Returns
         -------
@@ -484,8 +484,8 @@ class CostMatrix(Immutable):
         """Return the class weights that express the costs best.
 
         Weights can express a matrix exactly only if all mistakes about a true class
-        have the same cost. With two classes, they always do. Costs that differ between
-        rows are averaged first. Decisions that are not labels are ignored.
+        have the same cost. With two classes, this is always the case. Costs that differ
+        between rows are averaged first. Decisions that are not labels are ignored.
 
         Parameters
         ----------
@@ -501,7 +501,7 @@ class CostMatrix(Immutable):
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights of the rows of `X`.
         **metadata : dict
-            Arrays with one value per row that the matrix requests by name.
+            Arrays that the matrix requests by name; each has one value per row.
 
         Returns
         -------
@@ -540,7 +540,7 @@ class CostMatrix(Immutable):
             Whether to scale the weights to a mean of one. If False, the weights have
             the unit of the costs, such as money.
         **metadata : dict
-            Arrays with one value per row that the matrix requests by name.
+            Arrays that the matrix requests by name; each has one value per row.
 
         Returns
         -------
@@ -562,13 +562,13 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), default=None
-            Rows, if costs differ between rows.
+            Rows from which costs are read, if costs differ between rows.
         y : array-like of shape (n_samples,), default=None
             Labels of the rows. With labels, the report also counts rows in which all
             decisions cost the same, and rows in which another decision is cheaper than
             the label.
         **metadata : dict
-            Arrays with one value per row that the matrix requests by name.
+            Arrays that the matrix requests by name; each has one value per row.
 
         Returns
         -------
@@ -581,7 +581,7 @@ class CostMatrix(Immutable):
 
     @classmethod
     def _instances(cls, labels):
-        """Return cost matrices for the shared tests; later labels cost more."""
+        """Return cost matrices for the shared tests; later true labels cost more."""
         return [
             cls.from_dict(dearer_costs(labels, last)) for last in (9.0, cls.column(0))
         ]

@@ -30,9 +30,9 @@ class CostReport:
         classes, a row is counted only if the same other decision is as cheap or cheaper
         for all probabilities.
     exact : bool
-        Whether class weights are equivalent to the matrix; if costs differ between
-        rows, whether row weights are. Weights are equivalent if all mistakes about a
-        true class cost the same and if all decisions are labels.
+        Whether weights are equivalent to the matrix: row weights if costs differ
+        between rows, otherwise class weights. Weights are equivalent if all mistakes
+        about a true class cost the same and if all decisions are labels.
     consistent : bool or None
         Whether class weights exist whose ratios match the cost ratios of all pairs of
         classes. If `exact` is true, `consistent` is true, too. If `consistent` is true,

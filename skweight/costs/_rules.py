@@ -10,7 +10,7 @@ import numpy as np
 
 # Limit for the difference of two expected costs, relative to the largest cost. Below
 # the limit, both count as equal. For example, 0.3 * 3 + 0.2 * 6 and 0.5 + 0.2 * 8 are
-# equal, but not as floats.
+# equal, but their floating-point values differ.
 TIE = 1e-12
 
 

@@ -151,8 +151,8 @@ def regret_weights(costs, codes):
 
     Parameters
     ----------
-    costs : ndarray of shape (n_samples, n_classes) of the rows' own true classes
-        ``costs[i, j]`` is the cost of deciding j in row i.
+    costs : ndarray of shape (n_samples, n_classes)
+        ``costs[i, j]`` is the cost of deciding j in row i, given the row's true label.
     codes : ndarray of shape (n_samples,)
         Position of the label of every row.
 

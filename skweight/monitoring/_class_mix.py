@@ -28,7 +28,7 @@ class ClassMix:
         self.frequencies = frequencies
 
     def fit(self, proba, codes, weight):
-        """Fit a calibrator on held-out rows; the estimate needs calibrated values."""
+        """Fit a calibrator on held-out rows; the estimate needs its probabilities."""
         two = self.classes.size == 2
         calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
         self._calibrator = calibrator.fit(
@@ -63,9 +63,9 @@ class ClassMix:
 def _errors(ratio, proportions, weight):
     """Return the standard error of each proportion.
 
-    For the error of one proportion, the other proportions keep the ratios to each
-    other. The Fisher information about a proportion is the sum of the squared
-    derivatives of the log likelihood of each row.
+    When the error of one proportion is computed, the ratios between the other
+    proportions are held fixed. The Fisher information about a proportion is the sum of
+    the squared derivatives of the log likelihood of each row.
     """
     mixed = np.maximum(ratio @ proportions, 1e-300)
     errors = np.empty(proportions.size)

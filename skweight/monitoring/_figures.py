@@ -66,7 +66,7 @@ class Predictions(NamedTuple):
 
 
 def _row_weights(weighting, X):
-    """Return the product of all weights that depend on X only; None without them.
+    """Return the product of all weights that depend only on X; None if there are none.
 
     Weights that depend on the class are not included. The mean of weights that depend
     on the class changes with the class frequencies, which are monitored separately.

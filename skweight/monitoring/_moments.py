@@ -35,7 +35,7 @@ NO_KURTOSIS = 1e-6
 
 
 def sums_of(values, weight):
-    """Return sums over the rows of positive weight; sums of several parts add up."""
+    """Return sums over rows of positive weight; to combine parts, add their sums."""
     counted = weight > 0
     values, weight = np.asarray(values, dtype=np.float64)[counted], weight[counted]
     by_weight = weight ** np.arange(1, 5)[:, np.newaxis]
@@ -81,10 +81,11 @@ class Comparison:
         other attributes are the standard deviation, skewness and excess kurtosis of
         this difference if nothing has changed.
     slack : ndarray of shape (..., n_figures)
-        Part of `difference` that is ignored: half of `step` plus `tolerance`.
+        Part of `difference` that is ignored: `tolerance` plus half of `step`.
     evidence : ndarray of shape (..., n_figures)
-        Twice the log likelihood ratio of a changed against an unchanged mean. The ratio
-        uses a normal approximation and treats the mean of the reference as known.
+        Twice the log of the likelihood ratio between a changed mean and an unchanged
+        mean. The ratio uses a normal approximation and treats the mean of the reference
+        as known.
     """
 
     def __init__(self, reference, window, *, step, tolerance, inflation=1.0):

@@ -41,11 +41,11 @@ class WeightMonitor(BaseEstimator):
     r"""Test a stream of batches for changes since a classifier was trained.
 
     `fit` computes statistics of held-out rows as the reference: class frequencies, mean
-    probabilities, calibration, recall and quantiles of the weights. The report calls
-    these statistics figures. `update` adds a batch, with or without labels, to the
-    stream and returns a report. You may read the report after every batch: the
-    probability that an unchanged stream ever raises an alarm is at most `alpha`, for
-    any number of batches.
+    probabilities, calibration, recall and quantiles of the weights. In the report, each
+    of these statistics is called a "figure". `update` adds a batch, with or without
+    labels, to the stream and returns a report. You may read the report after every
+    batch: the probability that an unchanged stream ever raises an alarm is at most
+    `alpha`, for any number of batches.
 
     Each statistic is a weighted mean over rows. A block is a batch, or several small
     batches together. After each block, the rows of several windows are compared with
@@ -59,9 +59,9 @@ class WeightMonitor(BaseEstimator):
 
     with :math:`F_t` the number of statistics that are tested after block t. The levels
     of all tests add up to at most :math:`\alpha`, so by the union bound the probability
-    of any false alarm is at most :math:`\alpha`. This also holds for dependent tests;
-    here, all tests share the reference. Half of the level after block t goes to the
-    newest block.
+    of any false alarm is at most :math:`\alpha`. The union bound also holds for
+    dependent tests; the tests are dependent, because they share the reference. Half of
+    the level after block t goes to the newest block.
 
     Each test compares the means of new rows and of the reference (held-out rows of the
     fit), so that random errors of the reference are included. If the model was already
@@ -86,9 +86,9 @@ class WeightMonitor(BaseEstimator):
     quantiles : tuple of float, default=(0.5, 0.9, 0.99)
         Quantiles of the training weights to monitor, if weights depend on X.
     cv : int, "holdout", splitter, iterable or None, default=None
-        Splits from which the held-out rows of the reference come; None means 5
-        stratified folds, or a single hold-out set if there are many rows. `groups`
-        passed to `fit` are kept together.
+        How rows are split, so that the reference comes from held-out rows. None means 5
+        stratified folds, or a single hold-out set if there are many rows. If `groups`
+        are passed to `fit`, all rows of a group are in the same fold.
     n_jobs : int or None, default=None
         Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
@@ -239,14 +239,15 @@ class WeightMonitor(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows. For a ``FrozenEstimator``, other rows than its training rows.
+            Training rows. For a ``FrozenEstimator``, pass rows on which it was not
+            trained.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population each row stands for.
         **fit_params : dict
-            Further arguments of the classifier's `fit`; row-wise arrays are split with
-            the rows.
+            Further arguments of the classifier's `fit`. Arrays with one entry per row
+            are split together with the rows.
 
         Returns
         -------
@@ -382,8 +383,9 @@ class WeightMonitor(BaseEstimator):
         Returns
         -------
         report : MonitorReport
-            All figures, the alarms so far, the likely start of the change, and advice.
-            Print the report, or use its ``alarm``, ``onset``, `to_frame` and `to_dict`.
+            All monitored statistics (figures), the alarms so far, the likely start of
+            the change, and advice. Print the report, or use its ``alarm``, ``onset``,
+            `to_frame` and `to_dict`.
 
         Raises
         ------
@@ -495,7 +497,7 @@ class WeightMonitor(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests, whose rows have the given labels."""
+        """Return instances that the shared tests fit to rows with the given labels."""
         from sklearn.linear_model import LogisticRegression
 
         weighted = WeightedClassifier(calibration=None)

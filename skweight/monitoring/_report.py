@@ -158,8 +158,8 @@ class MonitorReport:
         -------
         report : dict
             A dict with ``alarm``, ``onset``, ``advice``, ``figures`` and the other
-            attributes. Labels become strings as keys; batch names that are not JSON
-            values become strings; NaN becomes None.
+            attributes. Labels that are keys become strings. Batch names that are not
+            JSON values also become strings. NaN becomes None.
         """
         figures = [
             {name: _plain(value) for name, value in asdict(figure).items()}

@@ -22,9 +22,9 @@ from skweight.monitoring._report import DriftFigure
 MIN_ROWS = 50
 HALF_SPENT = 50
 SHARE_OF_NEWEST = 0.5
-# These windows (rows since a block) are kept: the windows of all newest blocks; then 8
-# to 16 windows for every doubling of the age; beyond the oldest age, only the window of
-# the whole stream.
+# These windows (rows since a block) are kept. The windows of the newest blocks are all
+# kept. For older windows, 8 to 16 windows are kept for every doubling of the age.
+# Beyond the oldest age, only the window of the whole stream is kept.
 FINE_AGES = 8
 OLDEST_AGE = 4096
 
@@ -35,7 +35,7 @@ def budget_of_look(t):
 
 
 def is_kept(first, n_blocks):
-    """Return whether the window (rows since a block) that began at `first` stays."""
+    """Return whether the window (rows since a block) that began at `first` is kept."""
     age = n_blocks - first
     if first == 0 or age < 2 * FINE_AGES:
         return True
@@ -70,9 +70,11 @@ class Stream:
         Sums of the newest block; batches are added until it has enough rows for a test.
     p_value : ndarray of shape (n_figures,)
         The smallest p-value so far, divided by its share of alpha. It is at most alpha
-        if there was an alarm. ``alarm_at``, ``onset``, ``mean_since`` and
-        ``rows_since`` belong to this p-value: the batch of the alarm, the likely first
-        batch of the change, and the mean and the number of rows since that batch.
+        if there was an alarm. These attributes belong to this p-value:
+
+        - ``alarm_at``: the batch of the alarm;
+        - ``onset``: the likely first batch of the change;
+        - ``mean_since`` and ``rows_since``: mean and number of rows since `onset`.
     """
 
     def __init__(self, names):
@@ -150,8 +152,8 @@ class Stream:
     def _tested(self):
         """Return the positions of the windows (rows since a block) that are tested.
 
-        Windows of certain ages are tested, the newest window first. If no window of
-        such an age is kept, the next older window is tested instead.
+        Windows of certain ages are tested, the newest window first. If no window of one
+        of these ages is kept, the next older window is tested instead.
         """
         ages = self.n_blocks - np.array(self.first_blocks)[::-1]
         at = np.searchsorted(ages, ages_of_tests(self.n_blocks))

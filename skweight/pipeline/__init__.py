@@ -1,8 +1,8 @@
-"""Pipelines whose steps may also be samplers and weightings, and weights in a column.
+"""Pipelines with samplers and weightings as steps, and weights as a column of X.
 
 ``_steps`` moves rows and weights from step to step, and ``_pipeline`` contains the
-estimator. ``_weight_column`` moves weights through a Pipeline of scikit-learn as a
-column.
+class `Pipeline`. ``_weight_column`` stores weights in a column of X, so that a
+scikit-learn Pipeline passes on the weights.
 """
 
 from skweight.pipeline._pairs import PairwiseDifference

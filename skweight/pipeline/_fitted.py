@@ -1,4 +1,4 @@
-"""The fitted Pipeline: predictions by the steps that are used after the fit."""
+"""Predictions of a fitted Pipeline, without its samplers and weightings."""
 
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline as PlainPipeline
@@ -9,11 +9,11 @@ from skweight.pipeline._steps import is_sampler, is_weighting
 
 
 def _used_has(method):
-    """Return whether the steps that are used after the fit have the named method."""
+    """Return whether all steps except samplers and weightings have the named method."""
 
     def check(self):
-        # Reading the attribute raises the AttributeError of the step that lacks the
-        # method. The message of this error is more precise than a general message.
+        # If a step lacks the method, reading the attribute raises the AttributeError of
+        # this step, whose message is more precise than a general message.
         try:
             getattr(self._used(), method)
         except AttributeError as error:
@@ -53,8 +53,8 @@ class FittedSteps(PlainPipeline):
         X : array-like of shape (n_samples, n_features)
             Rows as they enter the first step.
         **params : dict
-            Arguments of the ``predict`` of the last step. With metadata routing: the
-            arguments that the steps have requested.
+            Arguments for ``predict`` of the last step. With metadata routing, these are
+            the arguments that any of the steps has requested.
 
         Returns
         -------
@@ -237,7 +237,7 @@ class FittedSteps(PlainPipeline):
 
 
 class _ColumnDropper(TransformerMixin, BaseEstimator):
-    """Step that replaces a weighting after the fit: drops the weighting's columns."""
+    """Step that takes the place of a weighting after the fit and drops its columns."""
 
     def __init__(self, columns, width=None):
         self.columns = columns

@@ -1,4 +1,4 @@
-"""Differences of the two items in a row, for preference models."""
+"""Differences between the two things that a row compares, for preference models."""
 
 import numpy as np
 from scipy import sparse
@@ -9,9 +9,9 @@ from skweight._utils.validation import say
 
 
 class PairwiseDifference(TransformerMixin, BaseEstimator):
-    r"""Turn rows of two things, side by side, into the difference of the two.
+    r"""Replace the columns of two things in each row by the difference of the things.
 
-    Use this step for preferences: people have chosen the better of two answers,
+    Use this step for data in which people have chosen the better of two answers,
     products or players. With this step, a linear classifier without an intercept is the
     Bradley-Terry model. The coefficients of this classifier are the coefficients
     :math:`\beta` of a reward r:
@@ -19,7 +19,7 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
     .. math:: P(a \succ b) = \sigma\bigl(r(a) - r(b)\bigr), \qquad
               r(x) = \beta^\top x, \qquad (a, b) \mapsto a - b
 
-    Use `sample_weight` for the number of people who agreed, or for the confidence.
+    As `sample_weight`, pass the number of people who agreed, or a confidence.
 
     Attributes
     ----------
@@ -39,9 +39,9 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    The time is O(n d). For a model without an intercept, (a, b) with label 1 and (b, a)
-    with label 0 are the same pair. It also makes no difference to include both rows,
-    each with half of the weight.
+    A fit takes O(n d) time. For a model without an intercept, the row (a, b) with label
+    1 and the row (b, a) with label 0 have the same effect. Both rows together, each
+    with half of the weight, also have the same effect.
 
     References
     ----------
@@ -61,8 +61,8 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, 2 * n_features)
-            The columns of the first thing, then the columns of the second in the same
-            order.
+            The columns of the first thing, followed by the columns of the second thing
+            in the same order.
         y : object, default=None
             Ignored.
 
@@ -144,5 +144,5 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests, whose rows have the given labels."""
+        """Return instances that the shared tests fit to rows with the given labels."""
         return [cls()]

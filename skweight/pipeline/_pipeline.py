@@ -49,34 +49,35 @@ class Pipeline(FittedSteps):
     r"""Chain transformers, samplers and weightings with an estimator at the end.
 
     The class replaces the Pipelines of scikit-learn and imbalanced-learn. A step may
-    also be a weighting, such as ``BalancedWeighting()``. Weights are passed on with the
-    rows to the last step, through samplers and for any order of the steps.
+    also be a weighting, such as ``BalancedWeighting()``. All steps, including samplers,
+    pass on the weights with the rows. Weightings and samplers may have any order.
 
     The role of a weight decides which steps use it. *Population* weights are the
-    caller's `sample_weight` times the weights of weightings with this role. Every
-    transformer that accepts weights gets population weights. *Emphasis* weights come
-    from weightings with the role emphasis. Only the last step gets emphasis: this step
-    is fitted with the product
+    caller's `sample_weight`, multiplied by the weights from weightings with the role
+    population. Every transformer that accepts weights gets population weights.
+    *Emphasis* weights (weights that only change the learning) come from weightings with
+    the role emphasis. Only the last step gets emphasis weights. The last step is fitted
+    with the product
 
     .. math:: w_i = p_i \, e_i.
 
-    Some last steps keep the two roles separate, such as
-    :class:`~skweight.WeightedClassifier`. A last step of this kind gets the population
-    weights and the emphasis weights, so that no emphasis reaches its calibrator.
-    Weightings and samplers are used only in `fit`, not in predictions.
+    If the last step can use both roles, such as :class:`~skweight.WeightedClassifier`,
+    it gets population weights and emphasis weights separately. The calibrator of this
+    last step then uses only the population weights. Weightings and samplers are used
+    only in `fit`, not in predictions.
 
     Parameters
     ----------
     steps : list of tuple (str, object)
         Names and steps in their order. Every step except the last has ``transform``,
         ``fit_resample`` or ``fit_weigh_by_role``; ``"passthrough"`` and None do
-        nothing. A weighting uses the rows at its position: after a sampler,
-        ``BalancedWeighting()`` corrects only the imbalance that is left.
+        nothing. A weighting uses the rows that reach its position. After a sampler,
+        ``BalancedWeighting()`` therefore corrects only the imbalance that is left.
     transform_input : list of str, default=None
         Names of further tables among the arguments of `fit`, such as a validation set.
-        The steps before a step transform the tables for this step. This works only with
-        metadata routing. The `X_target` of a weighting, from its constructor or from
-        `fit`, is always transformed in this way.
+        Before a step gets the tables, all earlier steps transform the tables. This
+        works only with metadata routing. The `X_target` of a weighting, from its
+        constructor or from `fit`, is always transformed by the earlier steps.
     memory : str or object with the interface of joblib.Memory, default=None
         Cache for the work of every step except the last, so that a fit on the same rows
         with the same weights does not repeat this work.
@@ -93,7 +94,7 @@ class Pipeline(FittedSteps):
         Total weight of each class in the last step, divided by the total weight of the
         class in the population: the combined effect of samplers and emphasis.
     deliveries_ : list of Delivery
-        For each step, which weights the step got, and how.
+        A record for each step: which weights the step got, and how.
     n_features_in_ : int
         Number of columns of X in `fit`, if the first step has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -117,18 +118,20 @@ class Pipeline(FittedSteps):
     Notes
     -----
     The scale of `sample_weight` is kept, as in scikit-learn; weightings multiply the
-    weights by factors of mean one. A step is cloned before the fit in two cases: if
-    the fit would change its parameters or requests (a composite, or a classifier that
-    takes weights as ``class_weight``), or if `memory` is set. So read fitted steps from
-    ``named_steps``. In addition to the time of the steps, the Pipeline takes O(n) time.
+    weights by factors of mean one. If `memory` is set, every step is cloned before the
+    fit. Otherwise, a step is cloned only if the fit would change its parameters or
+    requests. This is the case for composite estimators, and for classifiers that take
+    weights as ``class_weight``. Therefore read fitted steps from ``named_steps``. In
+    addition to the time of the steps, the Pipeline takes O(n) time.
 
-    Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
-    replace the population weights in that step. Samplers resample the weights of this
-    step together with the rows, too.
+    You can pass weights to a single step by its name, as in
+    ``logisticregression__sample_weight=w``. These weights replace the population
+    weights in this step. Samplers resample these weights together with the rows.
 
-    With metadata routing, request the weights once,
-    ``pipe.set_fit_request(sample_weight=True)``. Steps get computed weights and need no
-    request, but an explicit False is respected.
+    With metadata routing, request the weights once, by
+    ``pipe.set_fit_request(sample_weight=True)``. The steps need no request, because the
+    Pipeline computes their weights. If the request of a step is False, the Pipeline
+    respects the request.
 
     References
     ----------
@@ -170,8 +173,8 @@ class Pipeline(FittedSteps):
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population each row stands for.
         **params : dict
-            Arguments for the steps: ``step__name=value``, or with metadata routing by
-            the names that the steps have requested.
+            Arguments for the steps, in the form ``step__name=value``. With metadata
+            routing, use the names that the steps have requested.
 
         Returns
         -------
@@ -258,7 +261,7 @@ class Pipeline(FittedSteps):
         self._fit_steps("fit", X, y, population, emphasis, params)
 
     def _guard_passed(self, X, y, sample_weight):
-        """Warn of arguments that would make the last step's calibrator wrong."""
+        """Warn of arguments that would make the calibrator of the last step wrong."""
         guard = getattr(self.steps[-1][1], "_guard_passed", None)
         if guard is not None:
             guard(X, y, sample_weight)
@@ -278,8 +281,9 @@ class Pipeline(FittedSteps):
             warn_of_order(population, X)
             population = in_range(check_weights(population, n_rows(X)))
         if guards:
-            # The last step gets the weights of each role and does not warn about them,
-            # so the Pipeline warns here.
+            # If the last step gets population weights and emphasis weights (weights
+            # that only change the learning) separately, it does not check the caller's
+            # weights. Therefore the Pipeline lets it check these weights here.
             self._guard_passed(X, y, population)
         by_step = self._sort_params(method, params, routing, population)
 
@@ -339,9 +343,9 @@ class Pipeline(FittedSteps):
     def _multiplier_of(self, classes):
         """Return `class_multiplier_` for given classes.
 
-        The result is None if the last step keeps the two roles separate. The last step
-        then undoes the effect of emphasis (weights that only training uses) on the
-        probabilities itself, if needed.
+        The result is None if the last step gets population weights and emphasis
+        (weights that only training uses) separately. In this case the last step undoes
+        the effect of emphasis on the probabilities.
         """
         if takes_roles(self.steps[-1][1]):
             return None
@@ -364,7 +368,7 @@ class Pipeline(FittedSteps):
 
     @property
     def class_multiplier_(self):
-        """Total weight of each class in the last step / total population weight."""
+        """Class totals in the last step, divided by the totals in the population."""
         if not hasattr(self, "_multipliers"):
             raise AttributeError("class_multiplier_ is known after fit.")
         multiplier = self._multiplier_of(self.classes_)
@@ -415,10 +419,10 @@ class Pipeline(FittedSteps):
         return router
 
     def _own_request(self):
-        """Return whether `fit` requests weights: by the user, or else by a step.
+        """Return whether `fit` requests weights, as set by the user or else by a step.
 
-        A step that is a Pipeline of scikit-learn requests what one of its own steps
-        requests.
+        If a step is a scikit-learn Pipeline, it requests weights if any of its steps
+        requests weights.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         _, pair = next(iter(router))
@@ -435,7 +439,7 @@ class Pipeline(FittedSteps):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests, whose rows have the given labels."""
+        """Return instances that the shared tests fit to rows with the given labels."""
         from sklearn.linear_model import LogisticRegression, Ridge
         from sklearn.preprocessing import StandardScaler
 

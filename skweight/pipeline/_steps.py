@@ -1,9 +1,10 @@
 """Pass rows and their weights through the steps of a Pipeline.
 
 There are two weight vectors: population weights, and emphasis weights (only training
-uses them). Transformers get the population weights, samplers resample both vectors,
-weightings multiply one or both, and the last step gets the product. The work of a step
-is a function, so that joblib can cache the result.
+uses them). Transformers get the population weights. Samplers resample both vectors.
+Weightings multiply one vector or both vectors. The last step gets the product of the
+two vectors. The work of a step is a separate function, so that joblib can cache its
+result.
 """
 
 import time
@@ -58,7 +59,7 @@ def is_transformer(step):
 
 
 def only_prepares(step, weighted):
-    """Return whether the last step is a transformer, which must get no emphasis.
+    """Return whether the last step is a transformer; transformers get no emphasis.
 
     Without weights, the answer has no effect, so the tags of the step are not read.
     """
@@ -171,8 +172,9 @@ def resample(step, X, y, vectors, params):
     """Resample; return rows, labels, resampled vectors, and row numbers.
 
     Row numbers are -1 for new rows. Row numbers are None if the sampler does not return
-    row numbers and no later step needs row numbers. A sampler may keep other totals of
-    the classes than the population weight. One more vector then contains these totals.
+    row numbers and no later step needs row numbers. A sampler may keep class totals
+    that differ from the population weights. One more vector then contains the weights
+    with these totals.
     """
     params = params["fit_resample"]
     weighted = isinstance(step, WeightedSampler)
@@ -185,8 +187,8 @@ def resample(step, X, y, vectors, params):
     together = np.column_stack(vectors) if vectors else None
     X_new, y_new = sampler.fit_resample(X, y, together, **params)
     if not weighted:
-        # The parameters of the sampler contain a neighbour search that the user did not
-        # pass.
+        # Only fitted attributes are copied. Parameters are not copied, because the
+        # neighbour search among them was not passed by the user.
         for name, value in vars(sampler.sampler_).items():
             if name.endswith("_") and not name.startswith("_"):
                 setattr(step, name, value)
@@ -229,7 +231,7 @@ class Flow:
     unsorted : dict
         The arguments of the fit, before they are sorted by step.
     context : callback context
-        The callback context, which is told of each step.
+        The callback context, which is notified of each step.
     """
 
     def __init__(self, pipeline, X, y, weights, params, unsorted, context):
@@ -319,8 +321,8 @@ class Flow:
             list(vectors.values()),
             self._params_of(position),
         )
-        # A sampler may give weights to rows without weights, to keep the total weight
-        # of a class.
+        # If the rows have no weights, a sampler may still return weights, so that the
+        # total weight of a class stays the same.
         carried = dict(zip(vectors or ["emphasis"], carried, strict=False))
         self.population = carried.pop("population", None)
         self.emphasis = carried.pop("emphasis", None)
@@ -444,7 +446,7 @@ class Flow:
         )
 
     def _resampling_as_emphasis(self, population, emphasis):
-        """Return weights whose population part has the same class totals as before."""
+        """Return weights; the population weights get back their old class totals."""
         if not self.multipliers:
             return population, emphasis
         classes, codes = self._encoded()

@@ -19,9 +19,10 @@ class WeightColumn(TransformerMixin, BaseEstimator):
     r"""Append the weights of a strategy to X as its last column.
 
     Use `WeightColumn` in Pipelines of scikit-learn, whose steps pass on rows but no
-    weights. Put the step right before a :class:`~skweight.WeightedClassifier` whose
-    `weighting` is the result of `consumer`. The classifier's `weighting` removes the
-    column again, and has the role of the strategy.
+    weights. Put the step directly before a :class:`~skweight.WeightedClassifier`, and
+    pass the result of `consumer` as the `weighting` of this classifier. The `weighting`
+    then reads and removes the column. It has the same role (population or emphasis) as
+    the strategy.
 
     .. math:: (x_i) \mapsto (x_i, w_i) \text{ in fit}, \qquad
               (x) \mapsto (x, 1) \text{ afterwards}
@@ -95,8 +96,9 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         Returns
         -------
         weighting : ColumnWeighting
-            For ``WeightedClassifier(weighting=...)``. This weighting reads the last
-            column, so no step in between may append a column.
+            A strategy for ``WeightedClassifier(weighting=...)``. The strategy reads the
+            last column of X. Therefore no step between `WeightColumn` and the
+            classifier may append a column.
         """
         return ColumnWeighting(-1, role=self._resolve().role)
 
@@ -235,5 +237,5 @@ class WeightColumn(TransformerMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests, whose rows have the given labels."""
+        """Return instances that the shared tests fit to rows with the given labels."""
         return [cls()]

@@ -12,46 +12,50 @@ class AutoWeighting(BaseWeighting):
     r"""Choose on held-out rows how strongly training uses class weights, if at all.
 
     This is ``weighting="auto"`` of a :class:`~skweight.WeightedClassifier`. Class
-    weights rarely improve calibrated probabilities, and sometimes make them much worse;
-    on a few tables they help. This strategy measures on your data whether class weights
-    help. It uses weights only if the loss improves by more than chance can explain. The
-    role of the weights is emphasis: only training uses the weights.
+    weights rarely improve calibrated probabilities. Sometimes class weights make
+    probabilities much worse; on a few data sets, class weights help. This strategy
+    measures on your data whether class weights help. It uses weights only if the loss
+    improves by more than chance can explain. The role of the weights is emphasis: only
+    training uses the weights.
 
-    A candidate is a power s of the weights: it trains with the weights :math:`w_k^s` of
-    `strategy`. On m held-out rows with population weights :math:`v_i`, its loss is
+    Each candidate is a power s. The candidate trains with the weights :math:`w_k^s`,
+    where :math:`w_k` are the class weights of `strategy`. On held-out rows with
+    population weights :math:`v_i`, the loss of the candidate is
 
     .. math::
         L_s = \frac{\sum_i v_i \, \ell_{is}}{\sum_i v_i}, \qquad
         \ell_{is} = -\log p_s^{(-i)}(y_i \mid x_i),
 
-    :math:`p_s^{(-i)}` comes from a model and a calibrator that have not learned from
-    row i. The strategy chooses the smallest s with a loss within one paired standard
-    error of the lowest loss,
+    where :math:`p_s^{(-i)}` comes from a model and a calibrator that have not learned
+    from row i. The strategy chooses the smallest s whose loss is at most one paired
+    standard error above the lowest loss,
 
     .. math::
         L_s - L_* \le \frac{1}{\sum_i v_i}
         \sqrt{\sum_i v_i^2 (\ell_{is} - \ell_{i*} - L_s + L_*)^2} .
 
-    Whichever power of the weights is chosen, ``decision="auto"`` uses :math:`w_k` of
-    `strategy` at full strength: :math:`\arg\max_k w_k p_k`. With ``"balanced"`` and two
-    classes, a label is predicted if its probability is above its prevalence. The
-    weights in training and the rule for labels are two separate choices.
+    The decision rule of ``decision="auto"`` does not depend on the chosen power. The
+    rule always uses the full weights :math:`w_k` of `strategy`; the predicted label is
+    :math:`\arg\max_k w_k p_k`. With ``strategy="balanced"`` and two classes, a label is
+    predicted if the probability of the label is above its prevalence. The weights in
+    training and the rule for labels are two separate choices.
 
     Parameters
     ----------
     strategy : str, dict, weighting or list, default="balanced"
-        The strategy whose weights are compared with weaker weights and with none. It
-        must give all rows of a class the same weight, and must have the role emphasis.
+        The strategy whose weights are compared with weaker weights and with no weights.
+        The strategy must give all rows of a class the same weight, and must have the
+        role emphasis (only training uses the weights).
     strengths : sequence of float, default=(0, 0.5, 1)
         Powers to which the weights are raised; each power in [0, inf) is a candidate.
         The power 0 means no weights; always include it. The power 1 means the weights
         of `strategy`. Each power costs one fit per fold.
     sampler : None, str or sampler, default=None
-        One more candidate. The sampler resamples the rows inside every fit instead of
-        weighting the rows, like `resampler` of the classifier. When losses are nearly
-        equal, every candidate with weights is preferred to this one. A classifier with
-        a `resampler` raises an error, because its `resampler` already changes the rows
-        of all candidates.
+        One more candidate, which resamples rows instead of weighting rows. The rows are
+        resampled inside every fit, as by `resampler` of the classifier. When losses are
+        nearly equal, every candidate with weights is preferred to the sampler. If the
+        classifier has a `resampler`, an error is raised, because that `resampler`
+        already changes the rows of all candidates.
 
     Raises
     ------
@@ -61,28 +65,28 @@ class AutoWeighting(BaseWeighting):
         if `partial_fit` is called, because several models cannot be fitted in these
         cases.
     ValueError
-        In the fit of the classifier, if `strategy` has the role population or its
-        weights differ within a class, if `strengths` are not numbers, or if the
-        estimator balances its classes by itself.
+        In the fit of the classifier, if `strategy` has the role population, or if the
+        weights of `strategy` differ within a class. Also if `strengths` are not
+        numbers, or if the estimator balances the classes by itself.
 
     See Also
     --------
-    skweight.BalancedWeighting : Uses one fixed strength, and needs k + 1 fits only.
+    skweight.BalancedWeighting : Uses one fixed strength; k folds need only k + 1 fits.
     skweight.compare_weightings : Compares weightings with more statistics.
 
     Notes
     -----
     With c candidates and k folds, the choice costs c k fits. One fit on all rows
     follows, unless fold models are averaged. With a single hold-out or with out-of-bag
-    votes, k is 1. Each loss also needs five fits of the calibrator. Calibrator,
-    decision and report use the held-out scores of the chosen candidate.
+    votes, k is 1. Each loss also needs five fits of the calibrator. The calibrator, the
+    decision and the report use the held-out scores of the chosen candidate.
 
-    All candidates are compared on the same held-out rows, after the calibration of the
-    classifier. If the classifier has no calibration, the comparison uses ``"auto"``.
-    Validation rows for early stopping and the rows kept for ``conformal="split"`` do
-    not take part. With `groups`, the standard error treats a group as one observation.
-    If a class has a single row, no rows can be held out, and the smallest strength is
-    used.
+    All candidates are compared on the same held-out rows, by calibrated probabilities.
+    The method of calibration is the one of the classifier. If the classifier has no
+    calibration, the comparison uses ``calibration="auto"``. Validation rows for early
+    stopping and the rows kept for ``conformal="split"`` do not take part. With
+    `groups`, the standard error treats a group as one observation. If a class has a
+    single row, no rows can be held out, and the smallest strength is used.
 
     ``report_.weightings`` of the classifier is the table of candidates, and
     ``report_.choice`` explains the choice in a sentence. The loss of the chosen
@@ -126,7 +130,7 @@ class AutoWeighting(BaseWeighting):
         Returns
         -------
         strengths : list of float
-            The powers, each of them once.
+            The powers, without repetitions.
 
         Raises
         ------

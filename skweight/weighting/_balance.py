@@ -49,15 +49,15 @@ class BalancedWeighting(ClassLevelWeighting):
 
     See Also
     --------
-    EffectiveNumberWeighting : Balances classes with many rows less.
+    EffectiveNumberWeighting : Gives large classes nearly equal weights per row.
     ClassWeighting : Uses class weights that you choose.
 
     Notes
     -----
     Counts are weighted by `sample_weight`, so a row of weight 2 counts the same as two
     copies of the row. At strength 1 and without `sample_weight`, the weights equal
-    ``class_weight="balanced"`` in scikit-learn. O(n) time for integer labels, O(n log
-    n) for others.
+    ``class_weight="balanced"`` in scikit-learn. A fit takes O(n) time for integer
+    labels, and O(n log n) time for other labels.
 
     References
     ----------
@@ -112,7 +112,7 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
     beta : float, default=0.999
         Number in [0, 1]. With 0, all classes get the same weight per row; 1 means full
         balancing. A class with many more than :math:`1/(1-\beta)` rows counts as large,
-        so a higher `beta` balances larger classes, too.
+        so a higher `beta` also balances larger classes.
     stabilizer : None, str, float or stabilizer, default=None
         How a few very large weights are limited: by a named method (``"clip"``,
         ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
@@ -143,7 +143,7 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
     Counts are sums of `sample_weight`. The scale of `sample_weight` matters here,
     because a sum is used as a number of rows. ``WeightedClassifier(normalize=True)``
     first sets the mean of `sample_weight` to one. The power is computed as ``-expm1(n
-    log beta)``, which is exact for beta close to one. O(n) time.
+    log beta)``, which is exact for beta close to one. A fit takes O(n) time.
 
     References
     ----------
@@ -236,7 +236,7 @@ class ClassWeighting(ClassLevelWeighting):
 
     Notes
     -----
-    O(n) time for integer labels, O(n log n) for others.
+    A fit takes O(n) time for integer labels, and O(n log n) time for other labels.
 
     Examples
     --------
@@ -320,8 +320,8 @@ class PriorWeighting(ClassLevelWeighting):
     Notes
     -----
     The weights are correct under label shift: the class frequencies differ between
-    training and deployment, but the rows within a class have the same distribution.
-    O(n) time.
+    training and deployment, but the rows within a class have the same distribution. A
+    fit takes O(n) time.
 
     References
     ----------

@@ -9,7 +9,7 @@ from skweight.weighting._moments import moments_given, moments_of_rows
 
 
 class TiltedSums(Sums):
-    """Sums over rows of weight ``s exp(z'l)``, with z the scaled moments of a row.
+    """Sums over rows; a row with scaled moments z has the weight ``s exp(z'l)``.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Passes:
         return self._sums
 
     def start(self):
-        """Return the sums of the unweighted rows, from which moments are scaled."""
+        """Return sums over unweighted rows; they determine the scale of the moments."""
         sums = self.sums(np.zeros(self.origin.size))
         if "mass" not in sums:
             raise ValueError(
@@ -99,7 +99,7 @@ class Passes:
         return sums
 
     def value(self, coef):
-        """Return the value of the dual function (minimised) at the multipliers."""
+        """Return the value, at the multipliers, of the dual function to minimise."""
         with np.errstate(over="ignore"):
             return np.log(self.sums(coef)["mass"] / self.mass)
 
@@ -112,7 +112,7 @@ class Passes:
 
 
 def moments_without_rows(weighting, share):
-    """Return moments (means to balance) and target values; needs no training row."""
+    """Return moments (means to balance) and target values, without training rows."""
     if weighting.moments is None:
         target = weighting.X_target
         return moments_of_rows(

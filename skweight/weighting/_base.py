@@ -62,7 +62,7 @@ class BaseWeighting(Documented, ReadOnce):
     strategy then works for regressors.
 
     Raw weights may have any scale. `fit_weigh` and `weigh` divide raw weights by a
-    number from `fit`, so that the training rows have mean one,
+    number from `fit`, so that the training rows have a mean weight of one,
 
     .. math:: \sum_i s_i w_i = \sum_i s_i,
 
@@ -92,13 +92,13 @@ class BaseWeighting(Documented, ReadOnce):
 
     role = "emphasis"
     needs_classes = True
-    # Whether `fit_weigh` takes ``fits``, which give out-of-fold probabilities.
+    # Whether `fit_weigh` takes ``fits``, which compute out-of-fold probabilities.
     needs_fits = False
     # Whether the method `weigh` works for rows that were not in training.
     weighs_new_rows = True
     # Names of parameters that say where a row's group, time or other data are.
     _side_information = ()
-    # Whether the total weight of each combination of values is enough to learn.
+    # Whether the total weight of each combination of values is enough for a fit.
     _learns_from_cells = False
 
     def fit(self, X, y, sample_weight=None, **metadata):
@@ -113,7 +113,7 @@ class BaseWeighting(Documented, ReadOnce):
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Arrays with one entry per row that the strategy requests by name.
+            Arrays that the strategy requests by name; each has one entry per row.
 
         Returns
         -------
@@ -135,7 +135,7 @@ class BaseWeighting(Documented, ReadOnce):
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Arrays with one entry per row that the strategy requests by name.
+            Arrays that the strategy requests by name; each has one entry per row.
 
         Returns
         -------
@@ -159,7 +159,7 @@ class BaseWeighting(Documented, ReadOnce):
         y : array-like of shape (n_samples,), default=None
             Class labels of the rows, for strategies that need labels.
         **metadata : dict
-            Arrays with one entry per row that the strategy requests by name.
+            Arrays that the strategy requests by name; each has one entry per row.
 
         Returns
         -------
@@ -198,7 +198,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self
 
     def _learn_masses(self, known):
-        """Learn from the total weight of each class; raise if that is not enough."""
+        """Learn from the total weight of each class; raise if other sums are needed."""
         raise TypeError(
             f"{self._name} cannot learn from sums over rows. Fit the strategy on a "
             "sample of the rows, and weigh the other rows with weigh(X, y)."
@@ -249,13 +249,13 @@ class BaseWeighting(Documented, ReadOnce):
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Arrays with one entry per row that the strategy requests by name.
+            Arrays that the strategy requests by name; each has one entry per row.
 
         Returns
         -------
         weights : RoleWeights
-            Attributes ``population`` and ``emphasis``; None means that all weights of a
-            role are one.
+            One weight vector for each role, in the attributes ``population`` and
+            ``emphasis``. None means that all weights of the role are one.
         """
         X, y, sample_weight = self._check_input(X, y, sample_weight)
         return self._fit_by_role(X, y, sample_weight, **metadata)
@@ -379,7 +379,7 @@ class BaseWeighting(Documented, ReadOnce):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests, whose rows have the given labels."""
+        """Return instances that the shared tests fit to rows with the given labels."""
         return [] if cls is BaseWeighting else [cls()]
 
 
@@ -387,10 +387,9 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
     r"""Multiply strategies; each strategy keeps its role.
 
     Write ``a * b``, or pass a list as ``weighting=``. The strategies of a product are
-    called factors. Factors of role population are learned first, each on rows weighted
-    by the population factors before it in the list. Factors of role emphasis are
-    learned next, independently of each other, on rows weighted by all population
-    factors.
+    called factors. Factors of role population are learned first, in the order of the
+    list, with the weights of all earlier population factors. Factors of role emphasis
+    (for training only) are learned next, with the weights of all population factors.
 
     .. math:: w_i = \prod_{a \in \mathrm{population}} w_i^{(a)}
               \prod_{b \in \mathrm{emphasis}} w_i^{(b)}
@@ -407,7 +406,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
     factors_ : list of BaseWeighting
         The fitted strategies, in the order of `factors`, without nested products.
     scale_ : float
-        Mean, over the population, of the product of all weights of role emphasis.
+        Mean, over the population, of the product of all emphasis weights.
 
     Raises
     ------
@@ -456,7 +455,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     @property
     def by_row(self):
-        """Whether a strategy that fits models weighs each row by the row's label."""
+        """Whether some strategy fits models and weighs each row by its label."""
         return any(getattr(factor, "by_row", False) for factor in factors_of(self))
 
     @property
@@ -482,8 +481,8 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         known = sample_weight
         fits = metadata.pop("fits", None)
         by_factor = sort_metadata(self, self.factors_, metadata)
-        # Strategies of role population come first, then those of role emphasis. Within
-        # a role, the order of the list stays.
+        # Strategies of role population come first, then those of role emphasis.
+        # Strategies of the same role stay in the order of the list.
         for factor, arguments in sorted(
             zip(self.factors_, by_factor, strict=True),
             key=lambda pair: ROLES.index(pair[0].role),
@@ -495,7 +494,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":
                 known = multiply(known, learned)
-        # The weights of each strategy have mean one; products of weights may not.
+        # The weights of each strategy have mean one, but their product may not.
         self.scale_ = 1.0
         if weights["emphasis"] is not None:
             self.scale_ = self._mean(weights["emphasis"], known)
@@ -594,7 +593,7 @@ def fitted_factors_of(weighting):
 
 
 def fitted_product(factors, scale):
-    """Return the product of fitted strategies; the weights are divided by a number."""
+    """Return a product of fitted strategies that divides its emphasis by `scale`."""
     product = ProductWeighting([clone(factor) for factor in factors])
     product.factors_, product.scale_ = list(factors), scale
     return product

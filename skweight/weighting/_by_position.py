@@ -31,7 +31,7 @@ class FactorsByPosition(BaseEstimator):
         return params
 
     def set_params(self, **params):
-        """Set parameters: an object by its position, or a parameter of the object.
+        """Set an object by its position, or set parameters of the object.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Strategies with one weight per class, and a function that separates them."""
+"""Strategies with one weight per class, and their separation from other strategies."""
 
 import numpy as np
 
@@ -15,10 +15,10 @@ from skweight.weighting._base import (
 class ClassLevelWeighting(BaseWeighting):
     """Base class of strategies that give all rows of a class the same weight.
 
-    A subclass implements ``_class_weights(classes, masses)``, which returns the weight
-    of a row of each class, on any scale. ``masses`` are the total ``sample_weight`` of
-    each class, or the number of rows of each class if there is no ``sample_weight``.
-    A class whose total is zero gets weight zero.
+    A subclass implements ``_class_weights(classes, masses)``, which returns one row
+    weight for each class, on any scale. ``masses`` contains the total ``sample_weight``
+    of each class; without ``sample_weight``, this is the number of rows. A class whose
+    total is zero gets weight zero.
 
     Attributes
     ----------
@@ -103,13 +103,12 @@ class ClassLevelWeighting(BaseWeighting):
 
 
 def split_by_level(weighting):
-    """Split a product of strategies into factors that weigh by row and by class.
+    """Split a product of strategies into a part by row and a part by class.
 
-    Factors are the strategies of a product. A factor weighs by class if its role is
-    emphasis, if all rows of a class get the same weight, and if the weights are learned
-    from the class counts alone. The two parts are the product of the factors that weigh
-    by row, and the product of those that weigh by class; a part without factors is
-    None.
+    A strategy weighs by class if its role is emphasis (only training uses the weights),
+    if all rows of a class get the same weight, and if the weights are learned from the
+    class counts alone. All other strategies weigh by row. Each part is the product of
+    its strategies, or None if no strategy belongs to the part.
     """
     by_level = {True: [], False: []}
     for factor in factors_of(weighting):

@@ -22,15 +22,15 @@ class CostWeighting(BaseWeighting):
     .. math:: w_i = \max_j C_{y_i j} - C_{y_i y_i}
 
     with the costs of row :math:`i` at level "instance". At level "class", all rows of a
-    class have the same weight. These weights express the costs as well as class weights
-    can, see `CostMatrix.class_weight`.
+    class have the same weight. No other class weights express the costs better, see
+    `CostMatrix.class_weight`.
 
     Parameters
     ----------
     cost : CostMatrix, dict or DataFrame
-        Costs, possibly per row. Also accepted: a dict with ``fp`` and ``fn``, a nested
-        dict ``{true: {decided: cost}}``, and a DataFrame with axes named "true" and
-        "predicted".
+        Costs, which may differ between rows. You can also pass a dict with ``fp`` and
+        ``fn``, a nested dict ``{true: {decided: cost}}``, or a DataFrame with axes
+        named "true" and "predicted".
     level : {"auto", "class", "instance"}, default="auto"
         ``"class"``: all rows of a class have the same weight. ``"instance"``: each row
         has its own weight. ``"auto"``: ``"class"`` if all rows of a class have the same
@@ -81,8 +81,8 @@ class CostWeighting(BaseWeighting):
 
     Notes
     -----
-    The weight of a class does not depend on its frequency. O(n K^2) time, O(n K)
-    memory.
+    The weight of a class does not depend on its frequency. With K classes, a fit takes
+    O(n K^2) time and O(n K) memory.
 
     References
     ----------

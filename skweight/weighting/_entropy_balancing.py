@@ -31,13 +31,14 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     r"""Weight training rows so that the weighted means equal the means of a target.
 
     Use this strategy if you have rows of the target population, or if its means and
-    shares are published. These means and shares are the moments. Many weights give the
-    training rows these moments. The strategy finds the weights that differ least, in
-    relative entropy, from the present weights. A fit takes milliseconds, while the
-    estimate of a density ratio takes seconds. The weights are correct if the log of the
-    density ratio is linear in the moments. Otherwise, add moments with `degree` or
-    `interactions`, or use :class:`~skweight.DensityRatioWeighting`. The role of the
-    weights is population: calibration, thresholds and scores use them, too.
+    shares are published. These means and shares are called moments. Many weight vectors
+    give the training rows the moments of the target. Among these vectors, the strategy
+    finds the vector that differs least, in relative entropy, from the present weights.
+    A fit takes milliseconds, while the estimate of a density ratio takes seconds. The
+    weights are correct if the log of the density ratio is linear in the moments.
+    Otherwise, add moments with `degree` or `interactions`, or use
+    :class:`~skweight.DensityRatioWeighting`. The role of the weights is population:
+    calibration, thresholds and scores use them, too.
 
     .. math::
 
@@ -62,12 +63,13 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         of squares, ...]}`` or ``{column: {value: share}}``. A column is a name or a
         position.
     degree : int, default=1
-        Highest power of a numeric column whose mean is balanced. With 2, variances are
-        balanced, too. A higher degree brings the rows closer to the target, but lowers
-        the effective sample size.
+        For a numeric column, the means of all powers up to this degree are balanced.
+        With 2, variances are balanced, too. A higher degree brings the rows closer to
+        the target, but lowers the effective sample size.
     interactions : bool, default=False
         Whether to balance the means of products of two columns, too. For two numeric
-        columns, this balances the covariance; for two categories, the joint shares.
+        columns, this balances the covariance; for two columns of categories, this
+        balances the joint shares.
     ridge : float, default=0.0
         Penalty :math:`\rho` on the multipliers :math:`\lambda`, in units of
         standardised moments. With 0, the moments are equal to the target, or the fit
@@ -85,9 +87,9 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     Attributes
     ----------
     moments_ : list of Moment
-        Each moment has a ``name``, its mean in the target (``target``) and its mean
-        over the weighted training rows (``weighted``). Powers and products are centred
-        at the means.
+        A moment has the attributes ``name``, ``target`` (mean in the target) and
+        ``weighted`` (mean over the weighted training rows). In powers and products, the
+        target mean is first subtracted from each numeric column.
     coef_ : ndarray of shape (n_moments,)
         Multipliers :math:`\lambda` of the standardised moments.
     gap_ : float
@@ -226,8 +228,8 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         TypeError
             If `statistics` cannot be called.
         ValueError
-            If no weights have these moments, if a mean of the target equals the
-            smallest or largest value of the rows, or if a `stabilizer` is set.
+            If no weights give the moments of the target, if a mean of the target equals
+            the smallest or largest value of the rows, or if a `stabilizer` is set.
         """
         self._check_parameters()
         if not callable(statistics):
@@ -301,9 +303,10 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
 class Balance(NamedTuple):
     """The fitted weights: multipliers of moments (balanced means), and excluded rows.
 
-    The wanted mean of a moment may equal the smallest or largest value of the training
-    rows. Then only training rows with this value can have a positive weight. ``edges``
-    lists all moments of this kind, each with the value.
+    The wanted mean of a moment may be equal to the smallest or the largest value that
+    occurs in the training rows. Then only training rows with exactly this value can
+    have a positive weight. ``edges`` lists all moments of this kind, each with the
+    value.
     """
 
     coef: np.ndarray
@@ -313,7 +316,7 @@ class Balance(NamedTuple):
     top: float
 
     def weigh(self, values):
-        """Return the weights of rows, given their moments; the largest is about one."""
+        """Return the weights of rows from their moments; the largest is about one."""
         exponent = ((values - self.centre) * self.per_sd) @ self.coef - self.top
         weights = np.exp(np.minimum(exponent, 500.0))
         for moment, value in self.edges:
@@ -322,7 +325,7 @@ class Balance(NamedTuple):
 
 
 class _OutOfReachError(Exception):
-    """Error: the dual has no minimum, as no weights give the means of the target."""
+    """Error for means that no weights can reach: the dual problem has no minimum."""
 
 
 class _Dual:
@@ -349,11 +352,11 @@ class _Dual:
 
 
 class _Bounded:
-    """A dual whose value can prove that no weights exist; the search then stops.
+    """A dual that stops the search when its value proves that no weights exist.
 
-    If weights w exist that give the moments of the target, the value of the dual is at
-    least minus the relative entropy of w. The value is therefore at least the logarithm
-    of the smallest share of a row. A lower value proves that no weights exist.
+    Suppose that weights w give the moments of the target. Then the dual is never below
+    the negative relative entropy of w, and never below the logarithm of the smallest
+    share of a row. A lower value of the dual proves that no weights give the moments.
     """
 
     def __init__(self, dual, lowest):
@@ -389,7 +392,8 @@ def balance(values, share, wanted, names, ridge=0.0):
     Returns
     -------
     solution : Balance
-        The weights, as multipliers of the moments and excluded rows.
+        The weights, described by the multipliers of the moments and by the rows that
+        are excluded.
     """
     counts = share > 0
     values, share = values[counts], share[counts]
@@ -482,7 +486,7 @@ def _solve(z, share, names, ridge):
 
 
 def _minimum(dual, names, ridge):
-    """Return the minimum of a dual, or raise and name a mean out of reach."""
+    """Return the minimum of a dual; if there is none, raise and name the worst mean."""
     start = np.zeros(len(names))
     if not start.size:
         return start

@@ -22,9 +22,12 @@ class ColumnWeighting(BaseWeighting):
     Parameters
     ----------
     column : str, int, callable or metadata
-        The place of the weights: the name of a DataFrame column, the position of a
-        column (negative positions count from the end), a callable that computes the
-        weights from X, or ``metadata("name")`` for an array that is passed to `fit`.
+        Where the weights are:
+
+        - the name of a DataFrame column;
+        - the position of a column; a negative position counts from the end;
+        - a callable that computes the weights from X;
+        - ``metadata("name")``, if an array with the weights is passed to `fit`.
     role : {"population", "emphasis"}, default="population"
         Meaning of the numbers. ``"population"``: how many rows of the population the
         row stands for. ``"emphasis"``: how strongly training should count the row.

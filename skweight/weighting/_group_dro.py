@@ -14,9 +14,9 @@ class GroupDROWeighting(BaseModelWeighting):
     r"""Find the group weights that give the worst group the lowest loss.
 
     The method is group DRO (distributionally robust optimization). Groups with a high
-    loss get more weight; groups that are only rare do not. In each round, models are
-    fitted with the present weights, and the out-of-fold loss of every group is
-    computed. The result is the mean of the weights over the rounds. First try
+    loss get more weight. A rare group with a low loss does not get more weight. In each
+    round, models are fitted with the present weights, and the out-of-fold loss of every
+    group is computed. The result is the mean of the weights over the rounds. First try
     :class:`GroupBalancedWeighting`, which is nearly as good and needs one fit. A group
     with many wrong labels also has a high loss; ``reference="per_group"`` subtracts the
     part of the loss that no model can avoid. The role of the weights is emphasis: only
@@ -27,9 +27,9 @@ class GroupDROWeighting(BaseModelWeighting):
         q_g^{(t+1)} \propto q_g^{(t)} \exp\bigl(\eta\,(L_g^{(t)} - R_g)\bigr), \qquad
         w_i = \frac{n}{n_{g(i)}} \, \frac{1}{T} \sum_{t=1}^{T} q_{g(i)}^{(t)}
 
-    with :math:`L_g` the mean out-of-fold log loss of group g. :math:`R_g` is the loss
-    of the reference model of group g (a model fitted on this group alone). Without
-    reference models, :math:`R_g` is zero.
+    where :math:`L_g` is the mean out-of-fold log loss of group g, and :math:`R_g` is
+    the loss of the reference model of group g (a model fitted on this group alone).
+    Without reference models, :math:`R_g` is zero.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class GroupDROWeighting(BaseModelWeighting):
         array that is passed to `fit`. With a list, each combination of values is a
         group.
     by_label : bool, default=True
-        Whether rows of a group with different labels form separate groups in the
+        Whether each combination of group and label is a separate group g in the
         formula.
     reference : None or "per_group", default=None
         With ``"per_group"``, the reference loss of a group comes from a model that is
@@ -95,8 +95,7 @@ class GroupDROWeighting(BaseModelWeighting):
     ------
     ValueError
         In `fit`, if there is no model, if a row has no group, or if a group has fewer
-        than two rows of positive weight. A held-out loss cannot be computed for such a
-        group.
+        than two rows of positive weight, because the group then has no held-out loss.
     TypeError
         In `fit`, if the model has no `predict_proba`.
 

@@ -19,8 +19,8 @@ METHODS = ("em", "bbse")
 # Largest standard error of a class frequency without a warning. For comparison: a
 # random number that is uniform in [0, 1] has the standard deviation 0.29.
 LARGEST_ERROR = 0.2
-# Likelihoods of a row are divided by the largest likelihood of the row. A smaller ratio
-# than this limit is raised to the limit.
+# Likelihoods of a row are divided by the largest likelihood of the row. If a ratio is
+# below this limit, it is set to the limit.
 _LEAST_LIKELY = 1e-100
 # Information below this limit counts as zero.
 _SMALLEST = 1e-9
@@ -294,10 +294,10 @@ def predicted_codes(scores):
 def most_likely_prior(proba, prior, *, tol=1e-10):
     """Return the class frequencies with the largest likelihood, given probabilities.
 
-    The likelihood of a row is proportional to a sum over the classes: the probability
-    of a class, times the new frequency of the class, divided by the old frequency. The
-    solver, which is made for the proportions of a mixture, maximises the product of
-    these sums.
+    The likelihood of a row is proportional to a sum over the classes. The term of a
+    class is the probability of the class, times its new frequency, divided by its old
+    frequency. A solver for the proportions of a mixture maximises the product of the
+    likelihoods of all rows.
     """
     present = prior > 0
     A = in_reach(proba[:, present] / prior[present])
@@ -349,15 +349,15 @@ def error_of_mixture(proba, prior, frequencies, weight):
 def error_of_confusion(confusion, n_source, frequencies, n_target):
     """Return the standard errors of the frequencies from predicted labels.
 
-    The delta method combines the random errors of the predicted shares in the target
-    and of every column of the confusion matrix.
+    The delta method combines two kinds of random errors: the errors of the predicted
+    shares in the target, and the errors of every column of the confusion matrix.
     """
 
     def spread(p, n):
         return (np.diag(p) - np.outer(p, p)) / max(n, 1.0)
 
-    # One row is added to the confusion matrix, spread over all its entries, because the
-    # true share of an entry that counts no row may be positive.
+    # An entry of the confusion matrix that counts no row may have a positive true
+    # share. Therefore one row is added to each column, spread evenly over its entries.
     confusion = (confusion * n_source + 1 / len(confusion)) / (n_source + 1)
     noise = spread(confusion @ frequencies, n_target)
     for k, share in enumerate(frequencies):

@@ -20,7 +20,7 @@ class ClassMass(NamedTuple):
 
 
 def rows_of_cells(statistics, weighting):
-    """Return X, y, sample_weight: a row per combination of values, and its total."""
+    """Return one row (X, y) for each combination of values, and its total weight."""
     name = type(weighting).__name__
     if not hasattr(statistics, "as_rows"):
         raise TypeError(

@@ -30,9 +30,10 @@ class BaseModelWeighting(BaseWeighting):
     - ``codes`` are the positions of the labels in ``classes_``, and ``mass`` holds the
       population weights of the rows. Without population weights, ``mass`` holds ones.
 
-    Weights from such probabilities depend on labels. In the fit of a
-    :class:`~skweight.WeightedClassifier` with a calibrator or a threshold, held-out
-    rows must not influence the weights that their models are trained with. Therefore
+    Weights from out-of-fold probabilities depend on labels. A
+    :class:`~skweight.WeightedClassifier` with a calibrator or a threshold scores
+    held-out rows by models that were trained without these rows. The labels of these
+    rows must not influence the training weights of the models, either. Therefore
     ``_learn_from`` is called once more for each fold, with the rows outside the fold
     and ``fits.without(fold)``. The models of ``fits.without(fold)`` are fitted neither
     on the fold nor on the row that they predict. Set `by_row` to False if all rows of a

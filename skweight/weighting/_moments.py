@@ -207,7 +207,7 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
     share : ndarray of shape (n_target,)
         Share of each row in the target.
     degree : int
-        Highest power of a number whose mean is balanced.
+        For a number, the means of all powers up to this degree are balanced.
     interactions : bool
         Whether to balance the means of products of two columns, too.
 
@@ -291,7 +291,7 @@ def moments_given(X, means):
 
 
 def check_shares(shares, values, name):
-    """Return the positive shares of the values of a column, or raise if invalid.
+    """Return the positive share of each value of a column; raise if shares are invalid.
 
     Parameters
     ----------
@@ -358,7 +358,7 @@ def _common_columns(source, target):
 
 
 def _levels_of(column, shares, source):
-    """Return indicators of all values of a column except one, and all values.
+    """Return indicators of all values except one, and the list of all values.
 
     The shares of a column sum to one, so the share of one value follows from the other
     shares. The left-out value is the value with the largest share, among values that
@@ -386,7 +386,7 @@ def _name_of(column):
 
 
 def _about(mean, powers, power):
-    """Return the mean of ``(x - mean)^power`` from means of powers of x."""
+    """Return the mean of ``(x - mean)^power``, computed from means of powers of x."""
     raw = [1.0, *powers]
     return sum(
         comb(power, k) * raw[k] * (-mean) ** (power - k) for k in range(power + 1)

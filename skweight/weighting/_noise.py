@@ -12,8 +12,8 @@ from skweight.weighting._model_based import BaseModelWeighting
 class Confident(NamedTuple):
     """The results of confident learning about labels.
 
-    ``suggested`` is, for each row, the position of the label whose probability reaches
-    the threshold of the label. The position is -1 if no label reaches its threshold.
+    For each row, ``suggested`` is the position of the label whose probability reaches
+    the threshold of this label. The position is -1 if no label reaches its threshold.
     """
 
     thresholds: np.ndarray
@@ -23,7 +23,7 @@ class Confident(NamedTuple):
 
 
 def confident_labels(proba, codes, mass):
-    """Return thresholds, suggested labels, and shares of each given and true label.
+    """Return thresholds, suggested labels, and shares of pairs of given and true label.
 
     Parameters
     ----------
@@ -70,10 +70,10 @@ class NoiseAwareWeighting(BaseModelWeighting):
     or from old records. For each row, a model that was not fitted on the row gives the
     probability of the row's label. This probability is compared with its mean over all
     rows of this label (confident learning). In our benchmark with 20 % of the labels
-    flipped, the strategy had most of the gain of cleanlab. With correct labels, the
-    strategy costs a little accuracy. The role of the weights is emphasis: only training
-    uses them. If calibration and scores used these weights, probabilities would become
-    worse.
+    flipped, the strategy had most of the gain of cleanlab, a library that finds wrong
+    labels. With correct labels, the strategy costs a little accuracy. The role of the
+    weights is emphasis: only training uses them. If calibration and scores used these
+    weights, probabilities would become worse.
 
     .. math::
 
@@ -86,10 +86,10 @@ class NoiseAwareWeighting(BaseModelWeighting):
     method : {"soft", "prune"}, default="soft"
         ``"soft"`` uses the formula above. ``"prune"`` gives weight 0 if the model is
         confident that another label is correct, and weight 1 otherwise. The model is
-        confident of a label j if :math:`\hat p_j \ge t_j`; if several labels fulfil
-        this, the label with the largest :math:`\hat p_j` counts. Pruning is better if
-        many labels are wrong. If few labels are wrong, pruning removes rows that are
-        only rare and difficult.
+        confident of a label j if :math:`\hat p_j \ge t_j`; if several labels satisfy
+        this condition, the label with the largest :math:`\hat p_j` is used. Pruning is
+        better if many labels are wrong. If few labels are wrong, pruning removes rows
+        that are only rare and difficult.
     estimator : classifier, default=None
         The model that computes the out-of-fold probabilities. None means the estimator
         of the :class:`~skweight.WeightedClassifier`.
@@ -119,7 +119,7 @@ class NoiseAwareWeighting(BaseModelWeighting):
     noise_share_ : float
         Estimated share of wrong labels: the sum of `joint_` outside the diagonal.
     doubtful_ : ndarray of shape (n_samples,), dtype bool
-        True for rows for which the model is confident of another label. Inspect these
+        True if the model is confident that another label is correct. Inspect these
         rows.
     n_fits_ : int
         Number of models that were fitted to compute the weights.

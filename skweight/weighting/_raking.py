@@ -64,9 +64,10 @@ class RakingWeighting(BaseWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if shares do not sum to one, if a value of the rows has no share, if
-        no row has a value of positive share, if a value is missing, or if the known
-        shares contradict each other (some combinations of values have no row).
+        In `fit`, if the shares of a column do not sum to one, or if the known shares
+        contradict each other because some combinations of values have no row. Also if a
+        value in the rows is missing or has no share, or if no row has a value that has
+        a positive share.
 
     See Also
     --------
@@ -76,9 +77,10 @@ class RakingWeighting(BaseWeighting):
     Notes
     -----
     The method is iterative proportional fitting over the distinct combinations of
-    values (cells). Finding the cells takes O(n), and a sweep takes O(cells x margins).
-    The solution minimises the relative entropy to the present weights of the rows. New
-    rows are weighed by the product of the multipliers.
+    values (cells). Finding the cells takes O(n) time. A sweep (one adjustment to each
+    margin) takes O(cells x margins) time. The solution minimises the relative entropy
+    to the present weights of the rows. New rows are weighed by the product of the
+    multipliers.
 
     References
     ----------
@@ -210,8 +212,8 @@ class RakingWeighting(BaseWeighting):
 def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
     """Return multipliers with which the distinct rows have the given column shares.
 
-    Only the total weight of every cell (combination of values) is needed. So the total
-    weights may be summed over parts of the data.
+    Only the total weight of every cell (combination of values) is needed. Therefore the
+    total weights may be summed over parts of the data.
 
     Parameters
     ----------

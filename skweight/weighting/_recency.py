@@ -9,7 +9,7 @@ from skweight._utils.columns import columns_of, row_values
 from skweight._utils.validation import check_number, find_missing
 from skweight.weighting._base import BaseWeighting
 
-# Limit for the exponent of 2 in the weight of a row that is newer than all training
+# Largest exponent e in the weight ``2**e`` of a row that is newer than all training
 # rows.
 _LARGEST_EXPONENT = 500.0
 
@@ -63,8 +63,8 @@ class RecencyWeighting(BaseWeighting):
         In `fit`, if times are missing, are text, are later than `now`, or have a time
         zone in some rows only.
     TypeError
-        In `fit`, if `half_life` is a number and times are dates, or the other way
-        round.
+        In `fit`, if `half_life` is a number and times are dates, or if `half_life` is a
+        duration and times are numbers.
 
     See Also
     --------
@@ -162,7 +162,7 @@ class RecencyWeighting(BaseWeighting):
 
 
 def _as_floats(values, name):
-    """Return numbers, for dates seconds since 1970, and whether the input was dates."""
+    """Return times as numbers (seconds for dates), and whether the times are dates."""
     if values.dtype.kind in "iuf":
         return values.astype(np.float64), False
     if values.dtype.kind == "M":

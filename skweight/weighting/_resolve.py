@@ -22,7 +22,8 @@ NAMES = {
     "effective_number": EffectiveNumberWeighting,
 }
 
-# Names from the literature that differ too much from ours for a spelling suggestion.
+# Names of strategies in the literature. These names differ too much from the names in
+# this package, so a search for similar spelling would not find them.
 _OTHER_WORDS = {
     "covariateshift": "densityratio",
     "decay": "recency",

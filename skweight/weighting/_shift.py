@@ -118,9 +118,10 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     Use this strategy for covariate shift: the distribution of the features differs in
     deployment, but labels depend on the features in the same way. The weight is the
-    density ratio of target and source. By default, several methods for this ratio are
-    compared on held-out rows, and the best method is used; the attribute `reason_`
-    names this method and explains the choice.
+    ratio of the density in the target to the density in the source (the training
+    population). By default, several methods for this ratio are compared on held-out
+    rows, and the best method is used; the attribute `reason_` names this method and
+    explains the choice.
 
     .. math:: w(x) = p_{target}(x) / p_{source}(x)
 
@@ -165,9 +166,9 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         Seed of all random draws, if the estimator has no seed of its own.
     memory : str, joblib.Memory or None, default=None
         Folder that caches fitted ratios, as `memory` of a scikit-learn
-        :class:`~sklearn.pipeline.Pipeline`. In a search, the candidates that differ
-        only in other parameters then share the ratio of each fold. For example, four
-        candidates and five folds need 21 ratios, but only six ratios are learned.
+        :class:`~sklearn.pipeline.Pipeline`. In a search, candidates with the same
+        parameters of the density ratio then share the ratio of each fold. For example,
+        four candidates and five folds need 21 ratios, but only six ratios are learned.
         Warnings are given when a ratio is learned, not when it is loaded. The files
         contain data, such as target rows that are centres of kernels. To remove the
         data, delete the folder.
@@ -207,7 +208,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     Notes
     -----
-    The time of a fit is the time of the estimator. To weigh other rows takes linear
+    The time of a fit is the time of the estimator. For other rows, `weigh` takes linear
     time.
 
     References
