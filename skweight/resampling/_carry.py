@@ -1,10 +1,11 @@
 """Resample rows together with vectors of numbers, such as weights.
 
-To carry a vector means to give every resampled row a value of the vector. A sampler
-that selects rows has ``sample_indices_``, which select the values, too. A sampler that
-interpolates rows gets the vectors as additional columns. The additional columns are
-hidden from the sampler's search for neighbours, so that the new rows are exactly the
-same as without vectors. Samplers of other kinds cannot carry vectors.
+A vector has one number per row. It is resampled together with the rows, so that every
+resampled row gets a number. If a sampler selects rows, its ``sample_indices_`` also
+select the numbers. If a sampler interpolates rows, the vectors are added to X as
+columns. The sampler's search for neighbours does not see these columns, so that the new
+rows are exactly the same as without vectors. Samplers of other kinds cannot resample
+vectors.
 """
 
 from typing import NamedTuple
@@ -25,8 +26,8 @@ from skweight.resampling._tables import (
 )
 from skweight.resampling._votes import resample_by_votes
 
-# Samplers of imbalanced-learn that append rows on the line between two existing rows.
-# Each sampler has the names of the parameters that hold a search for neighbours.
+# Samplers of imbalanced-learn that create rows on the line between two existing rows.
+# For each sampler, the tuple names the parameters that hold a search for neighbours.
 _BETWEEN_ROWS = {
     "SMOTE": ("k_neighbors",),
     "BorderlineSMOTE": ("k_neighbors", "m_neighbors"),
@@ -36,13 +37,13 @@ _BETWEEN_ROWS = {
     "SMOTENC": ("k_neighbors",),
 }
 
-# Samplers that combine SMOTE with a cleaning step, and the parameter that holds the
-# cleaning step.
+# Samplers that combine SMOTE with a cleaning step. For each sampler, the name of the
+# parameter that holds the cleaning step.
 _THEN_CLEAN = {"SMOTEENN": "enn", "SMOTETomek": "tomek"}
 
-# Additional columns with weights are scaled to a tiny size, so that they change no
-# digit of a distance. KMeansSMOTE computes distances itself, so the columns cannot be
-# hidden from this sampler.
+# The columns with weights are multiplied by a tiny number, so that they change no digit
+# of a distance. This is necessary for KMeansSMOTE: it computes distances itself, so the
+# columns cannot be hidden from it.
 _SMALL = {np.dtype(np.float32): 2.0**-60}
 _SMALLEST = 2.0**-400
 
@@ -58,7 +59,7 @@ class Carried(NamedTuple):
 
 
 def kind_of(sampler):
-    """Return how a sampler resamples vectors with the rows, as a name; or None."""
+    """Return a name for the way in which a sampler resamples vectors, or None."""
     name = type(sampler).__name__
     if type(sampler).__module__.partition(".")[0] == "imblearn":
         if name in _BETWEEN_ROWS:
@@ -86,8 +87,8 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
     vectors : ndarray of shape (n_samples, n_vectors) or None
         Numbers that belong to the rows, such as weights.
     of_one_row : bool, default=False
-        Whether the vectors encode the position of a row. The values of several rows are
-        then not averaged.
+        Whether the vectors encode positions of rows. If so, the values of several rows
+        are never averaged.
 
     Returns
     -------
@@ -158,10 +159,10 @@ def _between(sampler, X, y, vectors):
 
 
 def _used_rows(sampler, X, y):
-    """Return the rows that SMOTE uses, and the new class counts; None for all rows.
+    """Return the rows that SMOTE uses (None for all rows), and the new class counts.
 
-    SMOTE uses only the classes to which it adds rows. The rows of other classes are
-    left out, so that these rows need not be copied twice.
+    SMOTE uses only rows of the classes to which it adds rows. To save copies, the rows
+    of the other classes are not passed to SMOTE.
     """
     if not isinstance(y, np.ndarray) or y.ndim != 1 or X.dtype.kind not in "fiu":
         return None
@@ -240,7 +241,7 @@ def _between_all(sampler, X, y, vectors):
 
 
 def _behind(rows, n_new):
-    """Return the positions of the original rows, then -1 for each appended row."""
+    """Return the positions of the original rows, followed by -1 for each new row."""
     return np.concatenate([rows, np.full(n_new - rows.size, -1)])
 
 
@@ -250,8 +251,8 @@ def _hide(sampler, name, **hidden):
     if isinstance(search, int | np.integer):
         from sklearn.neighbors import NearestNeighbors
 
-        # The number of neighbours of a sampler does not count the row itself; the
-        # number of a neighbour search does.
+        # In a sampler, the number of neighbours does not include the row itself. In
+        # NearestNeighbors, it does.
         search = NearestNeighbors(n_neighbors=search + 1)
     sampler.set_params(**{name: NeighborsHider(search, **hidden)})
 
@@ -278,9 +279,9 @@ def _hide_from_other_helpers(sampler, hidden):
 class _Columns:
     """Vectors encoded as small coordinates, and decoded again.
 
-    If a sampler computes in single precision, every carried number (such as a weight)
-    is split into a rounded part and the rest. A number that all rows share then comes
-    back exactly.
+    If a sampler computes in single precision, every number (such as a weight) is stored
+    as a rounded number and the rounding error. If all rows have the same number, this
+    number is then decoded exactly.
     """
 
     def __init__(self, vectors, sampler_dtype):
@@ -331,13 +332,13 @@ def _nominal_columns(sampler, X):
 
 
 def _keep_median(X, y, numeric, coordinates):
-    """Return columns that keep the median used by SMOTENC as it is without vectors.
+    """Return columns to add, so that vectors do not change a median used by SMOTENC.
 
     For SMOTENC, the distance between two categories is the median of the standard
-    deviations of the numeric columns. The standard deviations of the added columns with
-    weights are below this median. To keep the median unchanged, the same number of
-    columns above the median is added. If the median is zero, constant columns are
-    added.
+    deviations of the numeric columns. Vectors are added as columns with very small
+    standard deviations, below this median. To keep the median unchanged, the same
+    number of columns with standard deviations above the median is added. If the median
+    is zero, constant columns are added.
     """
     values = _safe_indexing(X, numeric, axis=1)
     if not sparse.issparse(values):

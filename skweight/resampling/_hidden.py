@@ -1,11 +1,10 @@
 """Wrappers that hide columns from the helpers of a sampler.
 
-A sampler of the SMOTE family creates a row on the line between two other rows,
-coordinate by coordinate. If weights are appended to X as a column, they are
-interpolated by the same factor as the features. But the search for neighbours, the
-clusterer and the support vector machine of the sampler must not use the column of
-weights. These three helpers are parameters of the sampler, so they can be replaced by
-wrappers that remove the column.
+A sampler of the SMOTE family creates a row on the line between two other rows. If
+weights are appended to X as a column, they are interpolated in the same way as the
+features. However, three helpers of the sampler must not use the column of weights: the
+search for neighbours, the clusterer and the support vector machine. The helpers are
+parameters of the sampler, so wrappers that remove the column can replace them.
 """
 
 import numpy as np
@@ -18,14 +17,14 @@ _OWN = ("estimator", "start", "stop", "dtype")
 
 
 class ColumnHider(BaseEstimator):
-    """Wrap a helper of a sampler, and hide columns from the helper.
+    """Wrap a helper of a sampler, such as its clusterer, and hide columns from it.
 
     Parameters
     ----------
     estimator : estimator
         The helper: a search for neighbours, a clusterer or a support vector machine.
     start, stop : int
-        The hidden columns: from `start` up to, not including, `stop`.
+        The columns from `start` to ``stop - 1`` are hidden.
     dtype : dtype or None, default=None
         Dtype of the rows before columns were appended.
     """
@@ -37,7 +36,7 @@ class ColumnHider(BaseEstimator):
         self.dtype = dtype
 
     def set_params(self, **params):
-        """Set parameters of the wrapper, or of the helper by the helper's names."""
+        """Set parameters of the wrapper or of the helper, under their own names."""
         own_params = {k: v for k, v in params.items() if k.partition("__")[0] in _OWN}
         super().set_params(**own_params)
         self.estimator.set_params(
@@ -66,8 +65,8 @@ class ColumnHider(BaseEstimator):
 class NeighborsHider(ColumnHider):
     """A search for neighbours from which some columns are hidden.
 
-    If a class has too few rows, neighbours are repeated, so that the sampler gets the
-    expected number of neighbours.
+    If a class has too few rows, each row's neighbours are repeated, so that the sampler
+    gets the expected number of neighbours.
     """
 
     @property
@@ -102,8 +101,8 @@ class NeighborsHider(ColumnHider):
             None if X is None else self._visible(X), n_neighbors=n_available
         )
         if n_available < n_wanted:
-            # The row itself is the first neighbour. Its other neighbours are repeated
-            # in turn, up to the expected number.
+            # The first neighbour is the row itself. The other neighbours are repeated
+            # in turn until their number is as expected.
             turns = np.arange(n_wanted - 1) % max(n_available - 1, 1) + (
                 n_available > 1
             )

@@ -15,8 +15,8 @@ def sampler_of_name(name, X=None, random_state=None):
     Parameters
     ----------
     name : {"smote", "random_over", "random_under"}
-        ``"smote"`` is SMOTE if all columns are numeric, SMOTEN if X is a DataFrame
-        without numeric columns, and SMOTENC if X is a DataFrame with both.
+        ``"smote"`` means SMOTE if all columns are numeric, SMOTEN if X is a DataFrame
+        without numeric columns, and SMOTENC if X is a DataFrame with both kinds.
     X : DataFrame, default=None
         Rows from which the variant of SMOTE is chosen.
     random_state : int, RandomState instance or None, default=None
@@ -51,7 +51,7 @@ def sampler_of_name(name, X=None, random_state=None):
 
 
 def times_in(X):
-    """Return the names or positions of the columns of a table that hold times."""
+    """Return the columns of a table that hold times, by name or position."""
     if not is_frame(X):
         table = X if isinstance(X, np.ndarray) else np.empty((0, 0))
         return [j for j, column in enumerate(table.T) if are_times(column)]

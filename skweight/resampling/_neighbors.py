@@ -13,30 +13,30 @@ from skweight._utils.validation import check_number
 # Number of distances that are computed at a time.
 _CHUNK = 1 << 22
 
-# Number of rows that are drawn at random and combined to get a random direction.
+# Number of randomly drawn rows that are combined to a random direction.
 _SAMPLE = 1000
 
 
 class ProjectionNeighbors(BaseEstimator):
     r"""Approximate search for neighbours by random projection trees.
 
-    Use this class if the search for neighbours takes most of the time of a sampler, as
-    in ``SMOTE(k_neighbors=ProjectionNeighbors(6))``. The row itself counts as one of
-    the 6 neighbours. Every tree splits the rows at the median along a random direction,
-    and splits the halves again, until a leaf has at most `leaf_size` rows. A row is
-    compared only with the rows of its leaf. The nearest rows over all trees are
-    returned.
+    Use this class if a sampler needs most of its time to search for neighbours. An
+    example is ``SMOTE(k_neighbors=ProjectionNeighbors(6))``, where the row itself
+    counts as one of the 6 neighbours. Every tree splits the rows at the median along a
+    random direction. It splits the halves again, until each leaf has at most
+    `leaf_size` rows. A row is compared only with the rows of its leaf. Of the rows
+    found by all trees, the nearest are returned.
 
     Parameters
     ----------
     n_neighbors : int, default=6
         Number of neighbours of every row, including the row itself.
     n_trees : int, default=1
-        Number of trees. With more trees, more of the true neighbours are found, and the
-        time grows in proportion.
+        Number of trees. With more trees, more of the true neighbours are found. The
+        time is proportional to the number of trees.
     leaf_size : int, default=512
         Largest number of rows in a leaf. With larger leaves, more of the true
-        neighbours are found, and the time grows in proportion.
+        neighbours are found, and the search takes longer.
     random_state : int, RandomState instance or None, default=0
         Seed of the directions. None draws new directions in every fit.
 
@@ -53,9 +53,9 @@ class ProjectionNeighbors(BaseEstimator):
     -----
     The time is :math:`O(T n d (\log n + L))` for T trees and leaves of L rows, while
     the exact search in many dimensions takes :math:`O(n^2 d)`. The memory is :math:`O(n
-    (d + T))`. Distances are computed in single precision on centred rows. The share of
-    true neighbours that are found depends on the data; see the user guide. With at most
-    `leaf_size` rows the search is exact.
+    (d + T))`. Distances are computed in single precision on centred rows. How many of
+    the true neighbours are found depends on the data; see the user guide. If there are
+    at most `leaf_size` rows, the search is exact.
 
     References
     ----------
@@ -122,9 +122,9 @@ class ProjectionNeighbors(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), default=None
-            Rows whose neighbours are searched; if a query is a row of the fit, this row
-            is its first neighbour. None means all rows of the fit, without counting a
-            row as its own neighbour.
+            Rows whose neighbours are searched. If such a row is also a row of the fit,
+            it is its own first neighbour. None means all rows of the fit; a row then
+            does not count as its own neighbour.
         n_neighbors : int, default=None
             Number of neighbours; None takes the parameter of the constructor.
         return_distance : bool, default=True
@@ -276,7 +276,7 @@ def _squares(queries, rows):
 
 
 def _smallest(values, k):
-    """Return the k smallest values of every row, sorted, and their positions."""
+    """Return the k smallest values of every row, in order, and their positions."""
     if values.shape[1] > k:
         at = np.argpartition(values, k - 1, axis=1)[:, :k]
         values = np.take_along_axis(values, at, axis=1)
@@ -287,7 +287,7 @@ def _smallest(values, k):
 
 
 def _merge(first, second, k):
-    """Return the k nearest of two lists of neighbours, without duplicates."""
+    """Merge two lists of neighbours: return the k nearest, without duplicates."""
     squares, neighbors = (np.hstack(pair) for pair in zip(first, second, strict=True))
     order = np.argsort(neighbors, axis=1, kind="stable")
     neighbors = np.take_along_axis(neighbors, order, axis=1)

@@ -31,8 +31,8 @@ class Resampled(NamedTuple):
     y : array-like of shape (n_resampled,)
         Labels of the rows.
     sample_weight : ndarray or None
-        Weights of the resampled rows, with as many columns as the input weights; None
-        if there were no input weights.
+        Weights of the resampled rows, with as many columns as the weights passed in.
+        None if no weights were passed in.
     rows : ndarray of shape (n_resampled,)
         Position of the row in the input; -1 for a synthetic row.
 
@@ -64,9 +64,9 @@ def resample(
 ):
     r"""Resample rows with their weights, by any sampler of imbalanced-learn.
 
-    A row that the sampler selects or repeats keeps its weight. A sampler of the SMOTE
-    family interpolates a row between rows i and j. The new row gets the interpolated
-    weight,
+    If the sampler selects or repeats a row, the row keeps its weight. A sampler of the
+    SMOTE family creates new rows by interpolation between two rows i and j. The new row
+    gets the interpolated weight,
 
     .. math:: x = x_i + \lambda (x_j - x_i), \qquad w = w_i + \lambda (w_j - w_i),
 
@@ -97,9 +97,9 @@ def resample(
         extrapolates, as SVMSMOTE does, weights are clipped to the range of the input
         weights.
     preserve_mass : bool, default=False
-        Whether to scale the weights of every class so that their total does not change.
-        False lets the total weight of a class change with its number of rows, which is
-        the usual purpose of resampling.
+        Whether to scale the weights of every class so that the total weight of the
+        class does not change. If False, the total weight of a class changes with its
+        number of rows, as is usual in resampling.
     random_state : int, RandomState instance or None, default=None
         Seed of a sampler that is passed by name.
 
@@ -111,7 +111,8 @@ def resample(
     Raises
     ------
     UnsupportedWeightsError
-        If the sampler does not support the rule; the message lists the supported rules.
+        If the sampler does not support `weight_rule`; the message lists the supported
+        rules.
     ValueError
         If the rows cannot be resampled, because of missing values, categories or a
         single class.
@@ -128,12 +129,12 @@ def resample(
 
     Notes
     -----
-    The time is that of the sampler, plus O(n) time and memory for each vector of
-    weights. The rule "parent" adds :math:`\log_2 n` columns during the resampling.
-    Without `preserve_mass`, the mean weight of a class stays the same, so its total
-    weight is proportional to its number of rows. With "class_mean", the mean weight
-    stays exactly the same. With the other rules, it stays the same on average, if the
-    sampler draws rows uniformly.
+    In addition to the sampler, each vector of weights takes O(n) time and memory. The
+    rule "parent" adds :math:`\log_2 n` columns during the resampling. Without
+    `preserve_mass`, the mean weight of a class stays the same, so its total weight is
+    proportional to its number of rows. With "class_mean", the mean weight stays exactly
+    the same. With the other rules, it stays the same on average, if the sampler draws
+    rows uniformly.
 
     References
     ----------
@@ -281,8 +282,9 @@ def _vectors_to_carry(weights, rule):
         return None
     if rule == "interpolate":
         return weights if np.ptp(weights, axis=0).any() else None
-    # The position of a row is stored in columns of bits, which are resampled with the
-    # rows. Interpolated bits are rounded, which gives the bits of the nearer row.
+    # The position of each row is written as bits, one column per bit, and the columns
+    # are resampled with the rows. If bits are interpolated between two rows, rounding
+    # gives the bits of the nearer row.
     n_samples = weights.shape[0]
     places = np.arange(max(int(n_samples - 1).bit_length(), 1))
     return (np.arange(n_samples)[:, None] >> places & 1).astype(np.float64)
@@ -321,7 +323,7 @@ def _weigh(carried, weights, codes, rule):
 
 
 def _mass_ratio(weights, weights_new, codes):
-    """Return each row's ratio: total weight of the class before / after resampling."""
+    """Return (total class weight before / after resampling) for each row's class."""
     mass_before, mass_after = (
         np.bincount(class_codes, columns.prod(axis=1))
         for class_codes, columns in zip(codes, (weights, weights_new), strict=True)
@@ -330,7 +332,7 @@ def _mass_ratio(weights, weights_new, codes):
 
 
 def _explain(error, sampler, X, y):
-    """Return an error with advice for a failed resampling, or None without advice."""
+    """Return an error with advice after a failed resampling; None without advice."""
     name = type(sampler).__name__
     if np.unique(np.asarray(y)).size < 2:
         return ValueError(
@@ -361,7 +363,7 @@ def _explain(error, sampler, X, y):
 
 
 def _texts(X):
-    """Return the positions of the columns of an array that hold strings."""
+    """Return the positions of those columns of an array that hold strings."""
     return [
         position
         for position, column in enumerate(X.T)

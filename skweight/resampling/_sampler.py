@@ -27,7 +27,8 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     weight_rule : {"interpolate", "parent", "class_mean"}, default="interpolate"
         Weight of a synthetic row, as in :func:`resample`.
     preserve_mass : bool, default=False
-        Whether to scale the weights so that the total weight of every class stays.
+        Whether to scale the weights so that resampling keeps every class's total
+        weight.
     random_state : int, RandomState instance or None, default=None
         Seed of a sampler that is passed by name.
 
@@ -36,7 +37,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     sampler_ : sampler
         The fitted sampler; None if `y` had a single class.
     sampling_strategy_ : dict
-        Number of rows to add or remove per class.
+        For each class, the number of rows to add or remove.
     sample_weight_ : ndarray or None
         Weights of the resampled rows.
     rows_ : ndarray of shape (n_resampled,)
@@ -54,7 +55,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
 
     Notes
     -----
-    The time is that of the sampler, plus O(n) for the weights.
+    In addition to the sampler, the weights take O(n) time.
 
     Examples
     --------
@@ -198,7 +199,7 @@ def resolve_resampler(spec, random_state=None):
 
 
 def resample_training(resampler, X, y, by_role, fit_params):
-    """Resample training rows, the weights of each role, and the arguments of `fit`.
+    """Resample rows, population weights, emphasis weights, and arguments of `fit`.
 
     If all rows have the same class, which may happen in a fold, the rows are not
     resampled.

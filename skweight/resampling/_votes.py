@@ -1,10 +1,11 @@
 """SMOTEN with vectors that follow the rows.
 
 SMOTEN draws a row of a class. Every column of the new row gets the most frequent
-category among the drawn row and its nearest neighbours. To compute weights of new rows,
-we must know the drawn rows, but SMOTEN does not expose them. SMOTEN also calls
+category among the drawn row and its nearest neighbours. The weights of new rows depend
+on the drawn rows, but SMOTEN does not tell which rows it has drawn. SMOTEN also calls
 functions that SciPy 1.18 deprecates and SciPy 1.20 removes. Therefore this module
-implements the same steps, with the same random draws and exactly the same distances.
+implements the steps of SMOTEN again, with the same random draws and exactly the same
+distances.
 """
 
 import numpy as np
@@ -29,8 +30,8 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
     vectors : ndarray of shape (n_samples, n_vectors) or None
         Numbers that belong to the rows, such as weights.
     of_one_row : bool
-        Whether a new row gets the vector of the drawn row, instead of the mean over the
-        voting neighbours.
+        If True, a new row gets the vector of the drawn row. If False, it gets the mean
+        over the voting neighbours.
 
     Returns
     -------
@@ -78,9 +79,9 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
 def _distances_of_categories(codes, labels, categories):
     """Return, for every column, the squared distances between the categories.
 
-    The distance is the value difference metric. For two categories, the class
-    frequencies in the rows of one category are compared with those in the rows of the
-    other, and the differences are summed over the classes.
+    The distance is the value difference metric: the class frequencies among the rows of
+    each category are computed, and the differences between two categories are summed
+    over the classes.
     """
     from imblearn.metrics.pairwise import ValueDifferenceMetric
 

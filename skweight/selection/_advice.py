@@ -25,13 +25,13 @@ class WeightingAdvice:
     reasons : list of str
         The reasons for the advice, with the values that were used.
     figures : dict
-        The values behind the reasons, by name.
+        The values on which the reasons are based, by name.
     emphasis, population : None, str or weighting
-        The parts of `weighting` with the role emphasis (only training uses these
-        weights) and with the role population.
+        The two parts of `weighting`: weights that only training uses (emphasis), and
+        weights that describe the population.
     estimator : classifier or None
-        The classifier with which weightings were measured; None if nothing was
-        measured.
+        The classifier with which the effect of weightings was measured; None if nothing
+        was measured.
     unsupported : str
         Value for ``unsupported=``: what to do if the classifier takes no weights.
 
@@ -63,10 +63,10 @@ class WeightingAdvice:
         Parameters
         ----------
         estimator : classifier, default=None
-            Classifier to wrap. None means the classifier with which weightings were
-            measured. Without a measurement, None means gradient boosting if columns are
-            categorical, sparse or have missing values, and otherwise a logistic
-            regression on scaled columns.
+            Classifier to wrap. None means the classifier with which the effect of
+            weightings was measured. If nothing was measured, None means gradient
+            boosting if columns are categorical or sparse, or have missing values.
+            Otherwise, None means a logistic regression on scaled columns.
         **params : dict
             Further parameters of the `WeightedClassifier`, such as ``random_state``.
 
@@ -95,8 +95,8 @@ class WeightingAdvice:
         Returns
         -------
         weightings : dict {str: weighting}
-            Value for ``weightings=`` of :func:`skweight.compare_weightings`: no
-            weights, the advised weighting, and similar weightings.
+            Value for ``weightings=`` of :func:`skweight.compare_weightings`. It
+            contains no weights, the advised weighting, and similar weightings.
         """
         weightings = {"none": None}
         if self.weighting is not None:
@@ -161,7 +161,7 @@ class WeightingAdvice:
 
 
 def _told(weighting):
-    """Return a weighting strategy as one line of text, without the rows of tables."""
+    """Return a weighting strategy as a line of text, with tables left out."""
     if isinstance(weighting, list):
         return f"[{', '.join(map(_told, weighting))}]"
     if hasattr(weighting, "X_target"):

@@ -142,7 +142,7 @@ def named_calibrations(calibrations):
 def with_target(spec, X_target):
     """Return a weighting in which strategies without target rows get `X_target`.
 
-    An invalid value of ``weighting=`` raises an error here, before any fit.
+    If the value of ``weighting=`` is invalid, the error is raised here, before any fit.
     """
     weighting = resolve_weighting(spec)
     if weighting is None or X_target is None:
@@ -174,7 +174,7 @@ def with_strength(classifier, strength):
 
 
 def _strengthened(weighting, strength):
-    """Return the weighting at a strength, and its strategies without a strength."""
+    """Return a weighting at a strength, and its strategies that have no strength."""
     if isinstance(weighting, ProductWeighting):
         factors, left = factors_of(weighting), []
         roles = {factor.role for factor in factors}
@@ -204,7 +204,7 @@ def _classifier(estimator, weighting, calibration):
 
 
 def _is_ready(spec):
-    """Return whether an entry of `weightings` is a classifier, to be used unchanged."""
+    """Return whether an entry of `weightings` is a classifier; it is used unchanged."""
     return hasattr(spec, "fit") and is_classifier(spec)
 
 

@@ -68,18 +68,18 @@ def compare_weightings(
 
     Every strategy is fitted on the training rows of every fold and evaluated on the
     held-out rows. The weight of a held-out row says how many rows of the population the
-    row stands for: one, its `sample_weight`, or its density ratio to `X_target`.
-    Weights of the role emphasis are never used for the evaluation, because they would
-    favour models trained with such weights.
+    row stands for. This weight is one, its `sample_weight`, or its density ratio to
+    `X_target`. Emphasis weights (weights that only change the learning) are never used
+    for the evaluation, because they would favour models trained with them.
 
     Strategies are compared with the baseline (usually no weights) on the same folds.
-    Folds share training rows, so the usual standard error of the mean difference is too
-    small. A corrected standard error is used [1]_:
+    The training rows of the folds overlap, so the usual standard error of the mean
+    difference is too small. A corrected standard error is used [1]_:
 
     .. math:: \sqrt{\left(\frac1J + \frac{n_{test}}{n_{train}}\right) s^2}
 
-    with :math:`s^2` the variance over the :math:`J` folds. Intervals and p-values use
-    Student's t with :math:`J - 1` degrees of freedom.
+    where :math:`s^2` is the variance over the :math:`J` folds. Intervals and p-values
+    use Student's t with :math:`J - 1` degrees of freedom.
 
     Parameters
     ----------
@@ -95,18 +95,18 @@ def compare_weightings(
         `WeightedClassifier`, or a classifier, which is used unchanged. None means
         ``"balanced"``. The strategy ``"none"``, without weights, is always compared.
     calibrations : None, str, calibrator, list or dict, default="sigmoid"
-        One or several calibrators; each weighting is combined with each calibrator.
+        A calibrator, or several. Each weighting is combined with each calibrator.
     strengths : iterable of float, default=None
-        Strengths at which every weighting is compared in addition, with the first
+        Every weighting is also compared at each of these strengths, with the first
         calibration. The strength is the parameter `strength` or `exponent` of the
-        weighting; if the weighting has neither parameter, the weights are raised to
-        this power.
+        weighting. If the weighting has neither parameter, its weights are raised to the
+        power of the strength.
     ablation : bool, default=False
         Whether to compare every strategy also without weights, without calibration, and
         without both.
     baseline : str, default=None
-        Name of the strategy with which the others are compared. None means the first
-        strategy without weights.
+        Name of the strategy with which all other strategies are compared. None means
+        the first strategy without weights.
     scoring : str, callable, list or dict, default=None
         Further scorers of scikit-learn. Scorers get the population weights, if there
         are any.
@@ -118,22 +118,23 @@ def compare_weightings(
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights: how many rows of the population each row stands for.
     population : weighting, default=None
-        Strategy that weights the held-out rows, such as `PriorWeighting`. It must have
-        the role population. None means that held-out rows have their `sample_weight`.
-        With `X_target`, None means ``DensityRatioWeighting(X_target)``.
+        Strategy for the weights of held-out rows, such as `PriorWeighting`. Its role
+        must be "population". None means that held-out rows have their `sample_weight`.
+        If `X_target` is given, None means ``DensityRatioWeighting(X_target)``.
     X_target : array-like of shape (n_target, n_features), default=None
         Unlabelled rows of the population of interest. Strategies that need target rows,
         and have none, get these rows.
     groups : array-like of shape (n_samples,), default=None
-        Rows of the same group are never on both sides of a split. This rule holds for
-        the folds and for the splits of a calibrator.
+        Group of each row. Rows of the same group are never on both sides of a split,
+        neither in the folds nor in the splits of a calibrator.
     params : dict, default=None
-        Further arguments of `fit`; row-wise arrays are split into folds.
+        Further arguments of `fit`. An array with one entry per row is split into folds
+        like the rows.
     pos_label : object, default=None
         With two classes, the class whose ranking and probability are reported. None
         means the rarer class.
     error_score : "raise" or float, default=nan
-        Score of a strategy in a fold in which its fit fails. The error message is
+        Score of a strategy in a fold if its fit fails there. The error message is
         stored, and the other strategies continue. With ``"raise"``, the error is
         raised.
     resume : WeightingComparison, default=None
@@ -176,9 +177,9 @@ def compare_weightings(
 
     Notes
     -----
-    The number of fits is folds times strategies. If the calibrator uses k folds, this
-    number is multiplied by k + 1, because the calibrator splits the training rows of
-    each fold.
+    The number of fits is the number of folds times the number of strategies. If the
+    calibrator uses k folds, this number is multiplied by k + 1, because the calibrator
+    splits the training rows of each fold.
 
     With many comparisons, some differences are significant by chance. `to_frame` has
     p-values adjusted for the number of strategies (Holm), in addition to unadjusted
@@ -271,7 +272,7 @@ def compare_weightings(
 
 @dataclass(frozen=True)
 class Cell:
-    """The result of a strategy in a fold: the scores, or why there are no scores."""
+    """The result of a strategy in a fold: its scores, or the message of the error."""
 
     strategy: str
     fold: int
@@ -384,7 +385,7 @@ def _fit_and_measure(candidate, train, test, task):
 
 
 def _raises(error_score):
-    """Return whether a failing fit raises an error; also check `error_score`."""
+    """Check `error_score`; return whether it lets a failing fit raise its error."""
     fail = isinstance(error_score, str) and error_score == "raise"
     if not (fail or (isinstance(error_score, float) and np.isnan(error_score))):
         check_number(error_score, name="error_score")
@@ -454,7 +455,7 @@ def _baseline(baseline, todo):
 
 
 def _positive(pos_label, classes, codes, weight):
-    """Return the position of the class to report; None for more than two classes."""
+    """Return the position of the class to report; None if there are more than two."""
     if classes.size > 2:
         if pos_label is not None:
             raise ValueError(
@@ -474,10 +475,10 @@ def _positive(pos_label, classes, codes, weight):
 
 
 def _validation_weight(population, X_target, X, y, sample_weight):
-    """Return the weight of each row in validation, and a description of the weights.
+    """Return the weights for the evaluation of held-out rows, and their description.
 
-    The weights for validation are learned once, from all rows, and are the same for all
-    strategies.
+    The weights for the evaluation are learned once, from all rows, and are the same for
+    all strategies.
     """
     if population is None and X_target is not None:
         population = DensityRatioWeighting(X_target, random_state=0)
@@ -507,14 +508,14 @@ def _fingerprint(X, y, weight, sample_weight, splits):
         table = X.tocsr()
         table = (table.data, table.indices, table.indptr)
     else:
-        # The arrays are converted first, so that the same numbers in another container
-        # or memory layout count as the same rows.
+        # The arrays are converted first. Therefore the same numbers in another
+        # container or memory layout give the same hash.
         table = X if hasattr(X, "iloc") else np.ascontiguousarray(X)
     return joblib.hash((table, y, weight, sample_weight, splits))
 
 
 def _finished(resume, design, todo):
-    """Return those results of an earlier comparison that can be reused."""
+    """Return the results of an earlier comparison that can be used again."""
     if resume is None:
         return {}
     if resume.design.fingerprint != design.fingerprint:

@@ -63,11 +63,11 @@ class WeightingComparison:
     strategies : list
         Name, weighting, calibration and strength of each strategy.
     baseline : str
-        Name of the strategy with which the others are compared.
+        Name of the strategy with which all other strategies are compared.
     error_score : float
-        Score of a strategy in a fold in which its fit failed.
+        Score of a strategy in a fold if its fit failed there.
     design : object
-        How the comparison was made, as an object with the attributes `n_rows`,
+        Description of how the comparison was made. Its attributes are `n_rows`,
         `classes`, `pos_label`, `weights`, `n_folds`, `test_over_train` and `estimator`.
 
     Examples
@@ -141,14 +141,16 @@ class WeightingComparison:
         Returns
         -------
         table : pandas.DataFrame
-            One row for each strategy, metric and class, with ``weighting``,
-            ``calibration``, ``strength``, ``mean``, ``std_error``, ``low``, ``high``;
-            ``difference`` to the baseline, paired by fold, with its ``std_error``,
-            ``low``, ``high`` and ``p_value``; ``p_adjusted``, the p-value adjusted for
-            the number of strategies (Holm); and ``n_folds``, the number of folds of the
-            mean. A fold in which a metric is not defined, such as the recall of a class
-            without rows, is left out. Standard errors are corrected, because folds
-            share rows.
+            One row for each strategy, metric and class. The columns ``weighting``,
+            ``calibration`` and ``strength`` describe the strategy. The columns
+            ``mean``, ``std_error``, ``low`` and ``high`` describe the mean over the
+            folds. The same for the difference to the baseline, paired by fold:
+            ``difference``, ``difference_std_error``, ``difference_low``,
+            ``difference_high`` and ``p_value``. The column ``p_adjusted`` has the
+            p-value adjusted for the number of strategies (Holm), and ``n_folds`` the
+            number of folds in the mean. If a metric is not defined in a fold, such as
+            the recall of a class without rows, the fold is left out. Standard errors
+            are corrected, because the training rows of the folds overlap.
         """
         check_number(confidence, name="confidence", low=0, high=1, include="neither")
         cells = {(cell.strategy, cell.fold): cell for cell in self.cells}
@@ -217,10 +219,10 @@ class WeightingComparison:
         -------
         table : pandas.DataFrame
             One row for each pair of strategies that differ in exactly one part. The
-            columns are ``strategy``, ``without`` (the strategy without this part),
-            ``part`` ("weights" or "calibration"), and the differences as in `to_frame`.
-            ``compare_weightings(..., ablation=True)`` adds pairs that differ in one
-            part.
+            part is the weights or the calibration. The columns are ``strategy``,
+            ``without`` (the strategy without this part), ``part``, and the differences
+            as in `to_frame`. With ``ablation=True``, `compare_weightings` adds
+            strategies for such pairs.
         """
         rows = []
         for strategy in self.strategies:
@@ -246,7 +248,7 @@ class WeightingComparison:
         return list(dict.fromkeys(key for cell in self.cells for key in cell.figures))
 
     def _complete_folds(self):
-        """Return the folds that every strategy has finished, or else all folds.
+        """Return the folds that every strategy has finished; if none, all folds.
 
         After an interruption, only some strategies have finished the last fold. If the
         last fold were used, strategies would be compared on different rows.
@@ -268,9 +270,9 @@ class WeightingComparison:
         failed = {cell.strategy for cell in self.cells if cell.message is not None}
         rows = []
         for strategy in self.strategies:
-            # If a fit fails in a fold, the mean over the folds is NaN, as in
-            # scikit-learn, because the remaining folds may be easier. A fold in which a
-            # metric is not defined is left out of the mean.
+            # If a fit fails in a fold, the mean over all folds is NaN, as in
+            # scikit-learn, because the other folds may be easier. If a metric is not
+            # defined in a fold, only this fold is left out of the mean.
             lost = strategy.name in failed and np.isnan(self.error_score)
             per_fold = np.full(1, np.nan) if lost else values[strategy.name]
             mean, error, n = corrected_standard_error(per_fold, ratio)
@@ -314,7 +316,7 @@ class WeightingComparison:
         Returns
         -------
         sentences : list of str
-            For each strategy, a sentence with the scores of the strategy.
+            One sentence for each strategy, with its scores.
         """
         from skweight.selection._report import sentences
 
@@ -335,9 +337,9 @@ class WeightingComparison:
         Returns
         -------
         figure : matplotlib Figure
-            One panel per metric; the line marks the baseline. A point is filled if its
-            difference to the baseline is significant: the interval of the paired
-            difference does not contain zero.
+            One panel per metric, with a line at the score of the baseline. A point is
+            filled if its difference to the baseline is significant, that is, if the
+            interval of the paired difference does not contain zero.
         """
         from skweight.selection._report import draw
 
@@ -376,7 +378,7 @@ class WeightingComparison:
 
 
 def _frame(rows, columns):
-    """Return a table in which class labels keep their type, and None stays None."""
+    """Return a table from records; labels keep their type, and None stays None."""
     table = pd.DataFrame(rows, columns=columns)
     at = columns.index("class")
     labels = [row["class"] if isinstance(row, dict) else row[at] for row in rows]
@@ -385,7 +387,7 @@ def _frame(rows, columns):
 
 
 def _part_between(strategy, other):
-    """Return the only part that one of two strategies has and the other lacks."""
+    """Return the part (weights or calibration) that only `strategy` has; else None."""
     if strategy.strength is not None or other.strength is not None:
         return None
     same_calibration = strategy.calibration == other.calibration

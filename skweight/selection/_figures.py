@@ -85,7 +85,7 @@ METRICS = {
 
 
 def figures_of(fitted, X, y, weight, classes, positive):
-    """Return the scores of a fitted classifier on held-out rows by (metric, class).
+    """Return a dict {(metric, class): score} of a fitted classifier on held-out rows.
 
     Parameters
     ----------
@@ -134,8 +134,8 @@ def _of_labels(codes, predicted, weight, classes):
     true = np.bincount(codes, weight, len(classes))
     # Decisions that are not labels come after the classes.
     called = np.bincount(predicted, weight, len(classes))[: len(classes)]
-    # A class without rows has no recall. A class that is never predicted has a
-    # precision of zero, as in scikit-learn, so that every strategy has a value of the
+    # If a class has no rows, its recall is not defined. If a class is never predicted,
+    # its precision is set to zero, as in scikit-learn, so that every strategy has a
     # precision.
     recall = np.divide(hits, true, out=np.full(len(classes), np.nan), where=true > 0)
     precision = np.divide(hits, called, out=np.zeros(len(classes)), where=called > 0)

@@ -2,15 +2,15 @@
 
 from skweight._utils.validation import say
 
-# Limit for the ratio of the largest to the smallest class, in numbers of rows. Below
-# the limit, no class is so rare that a model might never predict it.
+# Limit for the number of rows of the largest class, divided by that of the smallest.
+# Below the limit, no class is so rare that a model might never predict it.
 BALANCED_ENOUGH = 3.0
-# Smallest number of rows of a class. With fewer rows, the advice is to collect more.
+# If a class has fewer rows than this, the advice is to collect more rows.
 TOO_FEW = 10
 HALF = 0.5
 
-# The benchmark that supports each sentence. The table of a benchmark is in
-# benchmarks/results.
+# For each sentence, the benchmark that supports it. The results of the benchmarks are
+# in benchmarks/results.
 EVIDENCE = {
     "costs": "cost_comparison",
     "no weights": "does_weighting_help",
@@ -25,7 +25,7 @@ EVIDENCE = {
 
 
 def resting_on(line):
-    """Return a reference, in brackets, to the benchmark that supports a sentence."""
+    """Return the name, in brackets, of the benchmark that supports a sentence."""
     return f"(benchmark {EVIDENCE[line]}, see 'Choosing a strategy' in the user guide)"
 
 
@@ -59,7 +59,7 @@ def say_classes(figures):
 
 
 def say_unmeasured(figures):
-    """Return why no weights are advised if the effect of weights was not measured."""
+    """Explain the advice to use no weights, if their effect was not measured."""
     return (
         "The effect of weights was not measured on these rows; pass estimator= to "
         "measure it. In our benchmarks, class weights hardly improved calibrated "
@@ -69,7 +69,7 @@ def say_unmeasured(figures):
 
 
 def say_cut(figures):
-    """Return the decision rule that replaces weights, on calibrated probabilities."""
+    """Return a sentence on the decision rule that replaces weights."""
     if figures["n_classes"] == 2:
         return f"use the threshold {figures['rarest_share']:.3g}"
     return (
@@ -93,7 +93,7 @@ def say_half(figures):
 
 
 def say_measured(measured, figures, estimator):
-    """Return the effect of weights on the log loss of held-out rows."""
+    """Return a sentence on how weights change the log loss of held-out rows."""
     losses = ", ".join(
         f"{row['log_loss']:.4g} {_name_of(row['strength'])}"
         for row in measured.weightings
@@ -135,7 +135,7 @@ def say_measured(measured, figures, estimator):
 
 
 def say_readings(figures):
-    """Return a sentence on class frequencies of the target, for each kind of shift."""
+    """Return a sentence on the target's class frequencies for both kinds of shift."""
     by_labels = figures.get("target_frequencies_by_labels")
     by_columns = _say_shares(figures["target_frequencies_by_columns"])
     if by_labels is None:

@@ -1,4 +1,4 @@
-"""`recommend_weighting`: advice that comes from held-out rows, or from benchmarks."""
+"""`recommend_weighting`: advice from a measurement on held-out rows, or from rules."""
 
 import warnings
 
@@ -43,11 +43,11 @@ from skweight.weighting import (
 )
 from skweight.weights import effective_sample_size
 
-# Largest number of columns for kernels. With more columns, all distances between rows
-# are similar.
+# Kernels are used for at most this number of columns. With more columns, all distances
+# between rows are similar.
 MANY_COLUMNS = 20
-# Smallest AUC of a classifier between target and training rows with which weights are
-# advised.
+# Weights are advised only if a classifier that separates target rows from training rows
+# has at least this AUC.
 SMALL_AUC = 0.55
 # Limits for the share of the target without similar training rows. Above the first
 # limit, the advice mentions this share. Above the second limit, no weights are advised,
@@ -73,12 +73,12 @@ def recommend_weighting(
 ):
     """Recommend a weighting, a calibration and a decision, and say why.
 
-    With an `estimator`, the advice comes from a measurement: no class weights, class
-    weights of strength 0.5 and fully balanced class weights are compared on the same
-    held-out rows. The criterion is the log loss after calibration, on rows to which
-    neither the model nor the calibrator was fitted. The advice is the smallest strength
-    whose loss is within one paired standard error of the lowest loss. Calibrators are
-    compared on the same scores, without further fits.
+    With an `estimator`, the advice comes from a measurement. Three candidates are
+    compared on the same held-out rows: no class weights, class weights of strength 0.5,
+    and fully balanced class weights. The criterion is the log loss after calibration,
+    on rows to which neither the model nor the calibrator was fitted. The smallest
+    strength is advised whose loss is within one paired standard error of the lowest
+    loss. Calibrators are compared on the same scores, without further fits.
 
     Without an estimator, the advice follows the rules below. Each rule comes from a
     benchmark. The name of the benchmark is in brackets:
@@ -118,8 +118,8 @@ def recommend_weighting(
     estimator : classifier, default=None
         The estimator that will be trained; it is cloned. From a `WeightedClassifier`,
         only the wrapped estimator and `unsupported` are used. `unsupported` is needed
-        for an estimator that accepts no weights, such as nearest neighbours. With None,
-        nothing is measured; only classifiers that detect a shift are fitted.
+        for an estimator that accepts no weights, such as nearest neighbours. If None,
+        nothing is measured; the only fits are classifiers that detect a shift.
     budget : int, default=15
         Largest number of fits of `estimator`, at least 4. A limit on fits, unlike a
         limit on time, makes the advice reproducible. Three candidates (two if `budget`
@@ -165,10 +165,10 @@ def recommend_weighting(
     classifiers are fitted in addition, on at most 10,000 training rows and 10,000
     target rows, and one density ratio.
 
-    *Label shift or covariate shift?* Rows without labels cannot tell which of the two
-    happened. So the advice has the class frequencies of the target under both
-    assumptions. ``figures["target_frequencies_by_labels"]`` assumes label shift: within
-    a class, the features have the same distribution as in training.
+    *Label shift or covariate shift?* Rows without labels cannot tell which kind of
+    shift has happened. Therefore the advice has the class frequencies of the target
+    under both assumptions. ``figures["target_frequencies_by_labels"]`` assumes label
+    shift: within a class, the features have the same distribution as in training.
     ``figures["target_frequencies_by_columns"]`` assumes covariate shift: given the
     features, the classes have the same probabilities as in training. Label some target
     rows to see which assumption is right.
@@ -335,7 +335,7 @@ def _look_at_cost(cost, classes, X, figures, reasons):
 
 
 def _emphasis(measured, estimator, cost, figures, reasons):
-    """Return the class weights for training that improved the log loss, or None."""
+    """Return class weights if they improved the log loss; otherwise None."""
     if cost is None or measured is not None:
         reasons.append(say_classes(figures))
     rare = is_rare(figures)
@@ -367,10 +367,10 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
         random_state if isinstance(random_state, int | np.integer) else 0
     )
     seed = int(rng.integers(2**31))
-    # A constant replaces the labels here, because a class with one row could not be
-    # held out.
+    # All rows get the same label here, because a class with one row could not be held
+    # out.
     auc, missing, n_eff = _overlap(X, X_target, np.ones(n_rows(X)), sample_weight, seed)
-    # This is the standard deviation of the AUC if there is no shift (Mann and Whitney).
+    # Standard deviation of the AUC if there is no shift (Mann and Whitney).
     spread = np.sqrt((1 / n_eff[0] + 1 / n_eff[1]) / 12)
     figures |= {"shift_auc": auc, "shift_auc_error": float(spread)}
     figures["missing_target_mass"] = missing
@@ -415,7 +415,7 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
 
 
 def _ratio_of_columns(figures, X_target, random_state):
-    """Return weights for covariate shift, and why this method estimates the ratio."""
+    """Return weights for covariate shift, and the reason for their ratio method."""
     numeric = not (
         figures["n_categorical"] or figures["missing_values"] or figures["sparse"]
     )
@@ -461,7 +461,7 @@ def _read_as_columns(weighting, X, y, sample_weight, X_target, figures, seed):
 
 
 def _overlap(X, X_target, weights, sample_weight, seed):
-    """Return AUC with weights, share of missing target rows, effective sample sizes."""
+    """Return AUC with weights, share of target rows missing, effective sample sizes."""
     if sample_weight is not None:
         weights = weights * np.asarray(sample_weight, dtype=np.float64)
     rng = np.random.default_rng(seed)
@@ -494,7 +494,7 @@ def _after_label_shift(X, y, sample_weight, X_target, figures, seed):
     try:
         weights = weighting.fit_weigh(X, y, sample_weight)
     except ValueError:
-        return None  # a class of a single row, or columns that no default can read
+        return None  # a class has one row, or no default reads the columns
     figures["target_frequencies_by_labels"] = dict(
         zip(
             map(plain, weighting.classes_),

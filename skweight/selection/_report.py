@@ -89,7 +89,7 @@ def _on_probabilities(comparison, rows):
 
 
 def _versus(row, scale, form):
-    """Return a difference to the baseline in words, or "" without a difference."""
+    """Return a difference to the baseline in words; "" if there is none."""
     if np.isnan(row["difference"]):
         return ""
     low, high = row["difference_low"], row["difference_high"]

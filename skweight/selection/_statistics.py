@@ -5,7 +5,7 @@ from scipy import stats
 
 
 def corrected_standard_error(values, test_over_train):
-    r"""Return the mean over the splits, the mean's standard error, and how many splits.
+    r"""Return the mean over the splits, its standard error, and the number of splits.
 
     The splits of a cross-validation share most of their training rows. The values of
     the splits are therefore not independent, and ``std / sqrt(n)`` is too small. Nadeau
@@ -21,15 +21,15 @@ def corrected_standard_error(values, test_over_train):
     mean = float(values.mean())
     if values.size == 1:
         return mean, np.nan, 1
-    # A log loss is infinite if the true class of a row had probability zero. Infinite
-    # values have no standard deviation.
+    # If the true class of a row had probability zero, the log loss is infinite. The
+    # standard deviation of infinite values is not defined.
     with np.errstate(invalid="ignore"):
         variance = (1 / values.size + test_over_train) * values.var(ddof=1)
     return mean, float(np.sqrt(variance)), values.size
 
 
 def t_interval(mean, error, n_values, confidence):
-    """Return the low and high end of a confidence interval by Student's t."""
+    """Return both ends of a confidence interval from Student's t distribution."""
     if n_values < 2 or not np.isfinite(error):
         return np.nan, np.nan
     half = error * stats.t.ppf((1 + confidence) / 2, n_values - 1)

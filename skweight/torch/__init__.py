@@ -1,9 +1,9 @@
 """Weighted losses for PyTorch and skorch, divided by the number of rows.
 
-The criteria of PyTorch divide the loss of a batch by the total weight of the batch.
-Dividing by the total weight biases the gradient of small batches. The losses in this
-module divide by the number of rows. PyTorch is imported on first use, and skorch only
-for :class:`WeightedNetClassifier`.
+The criteria of PyTorch divide the loss of a batch by the total weight of its rows,
+which biases the gradient if batches are small. The losses in this module divide by the
+number of rows. PyTorch is imported on first use. skorch is needed only for
+:class:`WeightedNetClassifier`.
 """
 
 from importlib import import_module

@@ -35,7 +35,7 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
     Raises
     ------
     ValueError
-        If rows of one class have different weights.
+        If the rows of a class have different weights.
     ImportError
         If PyTorch is not installed.
 
@@ -68,11 +68,11 @@ class WeightedLoss(torch.nn.Module):
     r"""A loss of PyTorch with weights, divided by the number of rows.
 
     ``CrossEntropyLoss(weight=...)`` divides the loss of a batch by the total weight of
-    its rows. The mean over the batches of an epoch is then not the weighted loss: a
-    batch without a rare row counts as much as a batch with three rare rows. With batch
-    size 8 and 2 % rare rows, the mean gradient is nearly orthogonal to the full
-    gradient (cosine 0.15). The mean is right at every batch size if the loss is divided
-    by the number m of rows [1]_:
+    its rows. A batch without a rare row then counts as much as a batch with three rare
+    rows, so the mean over all batches is not the weighted loss of all rows. With batch
+    size 8 and 2 % rare rows, the mean gradient is nearly orthogonal to the gradient of
+    all rows (cosine 0.15). If the loss of a batch is divided by its number m of rows,
+    the mean is right at every batch size [1]_:
 
     .. math:: \frac{1}{m} \sum_{i=1}^m w_i\, c_{y_i}\, \ell(z_i, y_i).
 
@@ -83,9 +83,9 @@ class WeightedLoss(torch.nn.Module):
         ``reduction="none"``, or a function of input and target. If the function returns
         a loss for each element of a row, the mean over the elements is used.
     class_weight : torch.Tensor of shape (n_classes,), default=None
-        Weight of every class, for example from :func:`class_weight_tensor`; the targets
-        must then be the codes 0, 1, ... of the classes. The tensor is a buffer of the
-        module.
+        Weight of every class, for example from :func:`class_weight_tensor`. With class
+        weights, the targets must be the codes 0, 1, ... of the classes. The tensor is
+        stored as a buffer of the module.
 
     See Also
     --------
@@ -160,7 +160,7 @@ class WeightedLoss(torch.nn.Module):
 
 
 def mean_over_rows(losses, n_rows, weight):
-    """Return the sum of weight times loss, divided by the number of rows."""
+    """Return the weighted sum of the losses, divided by the number of rows."""
     if losses.ndim == 0 or len(losses) != n_rows:
         raise ValueError(
             f"The loss must return a value for each of the {n_rows} rows; got shape "

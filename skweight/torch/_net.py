@@ -17,11 +17,12 @@ _WEIGHT, _FEATURES = "skweight_sample_weight", "X"
 class WeightedNetClassifier(skorch.NeuralNetClassifier):
     r"""A ``NeuralNetClassifier`` of skorch whose ``fit`` takes ``sample_weight``.
 
-    In skorch, row weights do not reach the loss, and ``criterion__weight`` divides the
-    loss of a batch by the total weight of the rows (see :class:`WeightedLoss`). In this
-    class, row weights are split, shuffled and batched with the rows. The loss of a
-    batch of m rows is :math:`\frac{1}{m} \sum_i w_i \ell_i`.
-    :class:`~skweight.WeightedClassifier` can therefore fit a network with any strategy.
+    In skorch, row weights do not reach the loss. If ``criterion__weight`` is set, the
+    loss of a batch is divided by the total weight of its rows (see
+    :class:`WeightedLoss`). In this class, row weights are split, shuffled and batched
+    together with the rows. The loss of a batch of m rows is :math:`\frac{1}{m} \sum_i
+    w_i \ell_i`. :class:`~skweight.WeightedClassifier` can therefore fit a network with
+    any strategy.
 
     Parameters
     ----------
@@ -40,11 +41,12 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
 
     Notes
     -----
-    The validation loss of ``train_split`` is weighted too. If the weights include class
-    weights, the validation loss is wrong for early stopping: use
+    The loss on the validation rows of ``train_split`` is weighted, too. If the weights
+    include class weights, do not use this loss for early stopping; use
     :class:`~skweight.metrics.RefinedLogLoss`.
 
-    Do not also set ``criterion__weight``, because classes would be balanced twice.
+    If the row weights include class weights, do not also set ``criterion__weight``:
+    classes would be balanced twice.
 
     Examples
     --------
@@ -79,7 +81,8 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         Parameters
         ----------
         X : array-like, torch.Tensor or dict of these
-            Features of the training rows, of the types of skorch, but not a Dataset.
+            Features of the training rows. All types of skorch are allowed, except a
+            Dataset.
         y : array-like of shape (n_samples,)
             Codes of the labels (0, 1, ...), as for the criterion.
         sample_weight : array-like of shape (n_samples,), default=None
