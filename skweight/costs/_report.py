@@ -77,7 +77,7 @@ class CostReport:
         Returns
         -------
         report : dict
-            Dict with every attribute of the report under its name.
+            The attributes of the report, by name.
         """
         return {**asdict(self), "reasonable": self.reasonable}
 

@@ -29,9 +29,9 @@ from skweight.monitoring._figures import COUNTS, RELATIVE, Figures, Predictions
 from skweight.monitoring._report import MonitorReport
 from skweight.monitoring._stream import Stream, budget_of_look
 
-# If the reference comes from fold models, the variance of its means is multiplied by a
-# factor, because the models of the folds differ by chance. The factor was measured by
-# benchmarks/monitor_alarms.py.
+# If the reference comes from fold models, the variance of the reference means is
+# multiplied by a factor, because the models of the folds differ by chance. The factor
+# was measured by benchmarks/monitor_alarms.py.
 FOLD_INFLATION = 1.5
 
 _LARGEST_WEIGHT = 1e70
@@ -134,11 +134,12 @@ class WeightMonitor(BaseEstimator):
     the mean is estimated from the reference. E-processes also have less power for a
     large change in a single batch.
 
-    The monitor stores sums, not rows. Therefore it can be saved in places where the
-    data are not allowed, and its size stays bounded. `update` calls the model once for
-    the rows of the batch, and takes O(rows) time. Small batches are combined until they
-    have 50 rows, and are then tested together. Rows should be independent. If rows are
-    grouped, such as many orders of the same customer, there are too many false alarms.
+    The monitor stores sums, not rows. Therefore the monitor can be saved in places
+    where the data are not allowed, and the size of the monitor stays bounded. `update`
+    calls the model once for the rows of the batch, and takes O(rows) time. Small
+    batches are combined until they have 50 rows, and are then tested together. Rows
+    should be independent. If rows are grouped, such as many orders of the same
+    customer, there are too many false alarms.
 
     Fold models are fitted on fewer rows than the monitored model. For some learners,
     the reference is therefore slightly too pessimistic; a ``FrozenEstimator`` with

@@ -29,10 +29,10 @@ class DriftFigure:
     n_rows : int
         Number of the newest rows from which the figure is computed.
     p_value : float
-        p-value that is valid after any number of batches: an upper bound of the
-        probability that an unchanged stream ever shows such a deviation, in any figure,
-        batch or window. The p-value never increases. If it is at most alpha, there is
-        an alarm.
+        Upper bound for the probability that an unchanged stream ever shows an equally
+        large deviation, in any statistic, batch or window. This p-value is valid after
+        any number of batches, and never increases. If the p-value is at most alpha,
+        there is an alarm.
     alarm : bool
         Whether the figure raised an alarm, at the last batch or before.
     alarm_at : object or None

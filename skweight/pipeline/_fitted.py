@@ -51,7 +51,7 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows as they enter the first step.
+            Rows in the form that the first step expects.
         **params : dict
             Arguments for ``predict`` of the last step. With metadata routing, these are
             the arguments that any of the steps has requested.
@@ -70,7 +70,7 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows as they enter the first step.
+            Rows in the form that the first step expects.
         **params : dict
             Arguments of the last step, as in `predict`.
 
@@ -88,7 +88,7 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows as they enter the first step.
+            Rows in the form that the first step expects.
         **params : dict
             Arguments of the last step, as in `predict`.
 
@@ -106,7 +106,7 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows as they enter the first step.
+            Rows in the form that the first step expects.
         **params : dict
             Arguments that the steps have requested; only with metadata routing.
 
@@ -124,7 +124,7 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows as they enter the first step.
+            Rows in the form that the first step expects.
 
         Returns
         -------
@@ -140,7 +140,7 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows as they enter the first step.
+            Rows in the form that the first step expects.
         y : array-like of shape (n_samples,), default=None
             True labels or values of the rows.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -163,7 +163,7 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows as they enter the first step.
+            Rows in the form that the first step expects.
         **params : dict
             Arguments that the steps have requested; only with metadata routing.
 
@@ -188,8 +188,8 @@ class FittedSteps(PlainPipeline):
         Returns
         -------
         X_original : array-like of shape (n_samples, n_features)
-            Rows as they enter the first step, without columns that only a weighting has
-            seen.
+            Rows in the form that the first step expects, without columns that only a
+            weighting has seen.
         """
         return self._used().inverse_transform(X, **params)
 

@@ -201,8 +201,8 @@ def weigh(step, X, y, population, targets, params):
     """Learn the weights of the rows, separated by role.
 
     `targets` are tables of target rows that the earlier steps have transformed. The
-    original tables are restored after the fit, because a second fit would transform
-    them again.
+    original tables are restored after the fit, because a second fit would transform the
+    tables again.
     """
     before = step.get_params()
     step.set_params(**targets)

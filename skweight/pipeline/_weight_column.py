@@ -112,9 +112,9 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights. The strategy uses them to count rows. The column does
-            not contain the population weights; pass them as `sample_weight` of the
-            classifier, too.
+            Population weights. The strategy uses the population weights to count rows.
+            The column does not contain the population weights; pass them as
+            `sample_weight` of the classifier, too.
 
         Returns
         -------

@@ -14,9 +14,9 @@ class AutoWeighting(BaseWeighting):
     This is ``weighting="auto"`` of a :class:`~skweight.WeightedClassifier`. Class
     weights rarely improve calibrated probabilities. Sometimes class weights make
     probabilities much worse; on a few data sets, class weights help. This strategy
-    measures on your data whether class weights help. It uses weights only if the loss
-    improves by more than chance can explain. The role of the weights is emphasis: only
-    training uses the weights.
+    measures on your data whether class weights help. The strategy uses weights only if
+    the loss improves by more than chance can explain. The role of the weights is
+    emphasis: only training uses the weights.
 
     Each candidate is a power s. The candidate trains with the weights :math:`w_k^s`,
     where :math:`w_k` are the class weights of `strategy`. On held-out rows with
@@ -48,8 +48,8 @@ class AutoWeighting(BaseWeighting):
         role emphasis (only training uses the weights).
     strengths : sequence of float, default=(0, 0.5, 1)
         Powers to which the weights are raised; each power in [0, inf) is a candidate.
-        The power 0 means no weights; always include it. The power 1 means the weights
-        of `strategy`. Each power costs one fit per fold.
+        The power 0 means no weights; always include 0. The power 1 means the weights of
+        `strategy`. Each power costs one fit per fold.
     sampler : None, str or sampler, default=None
         One more candidate, which resamples rows instead of weighting rows. The rows are
         resampled inside every fit, as by `resampler` of the classifier. When losses are

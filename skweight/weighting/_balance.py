@@ -23,14 +23,14 @@ class BalancedWeighting(ClassLevelWeighting):
     Parameters
     ----------
     strength : float, default=1.0
-        Amount of balancing, in [0, inf). With 0, the classes keep their weight. With
+        Amount of balancing, in [0, inf). With 0, all rows have the same weight. With
         0.5, a class is weighted by the square root of its full balancing weight. With
         1, every class gets the same total. Above 1, rare classes dominate. A higher
         strength raises the recall of rare classes and lowers their precision.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -85,8 +85,8 @@ class BalancedWeighting(ClassLevelWeighting):
         present = masses > 0
         shares = masses[present] / masses.sum()
         weights = np.zeros(masses.size)
-        # Ratios of at most 1 are raised to the power `strength`, so that a high power
-        # does not overflow.
+        # The ratio is at most 1, so that a high power `strength` of the ratio does not
+        # overflow.
         weights[present] = (shares.min() / shares) ** self.strength
         return weights
 
@@ -114,9 +114,9 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
         balancing. A class with many more than :math:`1/(1-\beta)` rows counts as large,
         so a higher `beta` also balances larger classes.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -208,9 +208,9 @@ class ClassWeighting(ClassLevelWeighting):
         for classes without a weight. A cross-validation needs False if a fold may lack
         a class.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -294,9 +294,9 @@ class PriorWeighting(ClassLevelWeighting):
         Frequency of every class in deployment: numbers in [0, 1] with sum 1. A higher
         frequency of a class raises the predicted probabilities of this class.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged.
 
     Attributes
     ----------

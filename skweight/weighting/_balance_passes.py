@@ -88,7 +88,7 @@ class Passes:
         return self._sums
 
     def start(self):
-        """Return sums over unweighted rows; they determine the scale of the moments."""
+        """Return sums over unweighted rows, from which the moments get their scale."""
         sums = self.sums(np.zeros(self.origin.size))
         if "mass" not in sums:
             raise ValueError(

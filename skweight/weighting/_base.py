@@ -7,7 +7,8 @@ the number means, and which steps use it:
     The number says how many rows of the population of interest a row stands for. The
     fit, the calibrator, the threshold and the score use this number.
 ``"emphasis"``
-    The number says how strongly training should count a row. Only the fit uses it.
+    The number says how strongly training should count a row. Only the fit uses this
+    number.
 """
 
 import numpy as np
@@ -140,7 +141,7 @@ class BaseWeighting(Documented, ReadOnce):
         Returns
         -------
         weights : ndarray of shape (n_samples,)
-            Non-negative weights; their mean, weighted by `sample_weight`, is one.
+            Non-negative weights with a mean of one, if rows count by `sample_weight`.
 
         Raises
         ------
@@ -354,7 +355,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self._follow(raw) / self.scale_
 
     def _stabilize(self, raw, sample_weight):
-        """Limit large weights by the stabilizer, and store how it changes weights."""
+        """Limit large weights by the stabilizer, and store how weights change."""
         self._points = None
         stabilizer = resolve_stabilizer(getattr(self, "stabilizer", None))
         if stabilizer is not None:

@@ -41,12 +41,12 @@ class CostWeighting(BaseWeighting):
         `CostMatrix.class_weight`.
     drop : bool, default=False
         Whether columns of X that contain costs are hidden from the estimator. If False,
-        the estimator may learn from these columns, and X must contain them at
-        prediction.
+        the estimator may learn from these columns, and X must contain these columns in
+        `predict`, too.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged.
 
     Attributes
     ----------

@@ -20,8 +20,8 @@ from skweight.weighting._masses import refuse_stabilizer
 from skweight.weighting._moments import moments_given, moments_of_rows
 from skweight.weighting._shift import SharedTarget
 
-# Largest distance between a weighted mean and its target, in standard deviations, at
-# which both count as equal.
+# If a weighted mean and its target differ by at most this number of standard
+# deviations, the two count as equal.
 _REACHED = 1e-8
 # Ridge penalty with which the distance to an unreachable target is measured.
 _FAR = 1e-6
@@ -30,13 +30,13 @@ _FAR = 1e-6
 class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     r"""Weight training rows so that the weighted means equal the means of a target.
 
-    Use this strategy if you have rows of the target population, or if its means and
-    shares are published. These means and shares are called moments. Many weight vectors
-    give the training rows the moments of the target. Among these vectors, the strategy
-    finds the vector that differs least, in relative entropy, from the present weights.
-    A fit takes milliseconds, while the estimate of a density ratio takes seconds. The
-    weights are correct if the log of the density ratio is linear in the moments.
-    Otherwise, add moments with `degree` or `interactions`, or use
+    Use this strategy if you have rows of the target population, or if means and shares
+    of the target are published. These means and shares are called moments. Many weight
+    vectors give the training rows the moments of the target. Among these vectors, the
+    strategy finds the vector that differs least, in relative entropy, from the present
+    weights. A fit takes milliseconds, while the estimate of a density ratio takes
+    seconds. The weights are correct if the log of the density ratio is linear in the
+    moments. Otherwise, add moments with `degree` or `interactions`, or use
     :class:`~skweight.DensityRatioWeighting`. The role of the weights is population:
     calibration, thresholds and scores use them, too.
 
@@ -79,10 +79,10 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
-        With a stabilizer, the moments are no longer exact.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged. With
+        a stabilizer, the moments are no longer exact.
 
     Attributes
     ----------

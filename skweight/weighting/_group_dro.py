@@ -34,10 +34,9 @@ class GroupDROWeighting(BaseModelWeighting):
     Parameters
     ----------
     groups : str, int, callable, metadata, or list of these
-        Where the group of each row is: the name or position of a column of X, a
-        callable that computes the groups from X, or ``metadata("segment")`` for an
-        array that is passed to `fit`. With a list, each combination of values is a
-        group.
+        The group of each row. Pass the name or position of a column of X, a callable
+        that computes the groups from X, or ``metadata("segment")`` for an array that is
+        passed to `fit`. With a list, each combination of values is a group.
     by_label : bool, default=True
         Whether each combination of group and label is a separate group g in the
         formula.
@@ -54,8 +53,8 @@ class GroupDROWeighting(BaseModelWeighting):
         larger step if there are few rounds.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
-        If False, the estimator may learn from these columns, and X must contain them at
-        prediction.
+        If False, the estimator may learn from these columns, and X must contain these
+        columns in `predict`, too.
     estimator : classifier, default=None
         The model that computes the out-of-fold probabilities. None means the estimator
         of the :class:`~skweight.WeightedClassifier`.
@@ -69,9 +68,9 @@ class GroupDROWeighting(BaseModelWeighting):
         Seed of the random split into folds. No seed is needed if the rows alone
         determine the folds.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged.
 
     Attributes
     ----------

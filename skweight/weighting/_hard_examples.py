@@ -47,9 +47,9 @@ class HardExampleWeighting(BaseModelWeighting):
         Seed of the random split into folds. No seed is needed if the rows alone
         determine the folds.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged.
 
     Attributes
     ----------

@@ -27,7 +27,7 @@ _SMALLEST = 1e-9
 
 
 class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
-    r"""Weight classes so that each is as frequent as in a target without labels.
+    r"""Weight classes so that their frequencies are those of a target without labels.
 
     Use this strategy for label shift: class frequencies differ in deployment, but the
     rows within each class have the same distribution. Examples are flu in winter and
@@ -59,9 +59,9 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     random_state : int, RandomState instance or None, default=None
         Seed of the random split into folds.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged.
 
     Attributes
     ----------

@@ -1,8 +1,9 @@
 """Moments of a table: means of numbers, powers and products, and category shares.
 
-A moment is the mean of a product of numbers, called factors. A factor is either the
-power of a number, after its mean in the target has been subtracted, or an indicator. An
-indicator is one for a certain value of a column and zero for other values.
+A moment is the mean of a product of numbers, called factors. A factor is either a power
+or an indicator. A power is taken of a number from which its mean in the target has been
+subtracted. An indicator is one for a certain value of a column and zero for other
+values.
 """
 
 from math import comb

@@ -42,12 +42,12 @@ class RecencyWeighting(BaseWeighting):
         then allowed, and get a larger weight.
     drop : bool, default=False
         Whether a time column is hidden from the estimator and from other strategies. If
-        False, the estimator may learn from this column, and X must contain it at
-        prediction.
+        False, the estimator may learn from this column, and X must contain this column
+        in `predict`, too.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged.
 
     Attributes
     ----------

@@ -27,23 +27,22 @@ class ReweighingWeighting(GroupWeighting):
     Parameters
     ----------
     groups : str, int, callable, metadata, or list of these
-        Where the group of each row is: the name or position of a column of X, a
-        callable that computes the groups from X, or ``metadata("segment")`` for an
-        array that is passed to `fit`. With a list, each combination of values is a
-        group.
+        The group of each row. Pass the name or position of a column of X, a callable
+        that computes the groups from X, or ``metadata("segment")`` for an array that is
+        passed to `fit`. With a list, each combination of values is a group.
     strength : float, default=1.0
         0 means no weighting; 1 makes group and label independent. Above 1, the relation
         between group and label is reversed. A higher strength reduces the gap between
         groups, but costs accuracy.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
-        If False, the estimator may learn from these columns, and X must contain them at
-        prediction.
+        If False, the estimator may learn from these columns, and X must contain these
+        columns in `predict`, too.
     stabilizer : None, str, float or stabilizer, default=None
-        How a few very large weights are limited: by a named method (``"clip"``,
-        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
-        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
-        With a stabilizer, group and label do not become fully independent.
+        Limit for a few very large weights. Pass the name of a method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), a stabilizer object, or a number: the largest
+        weight, in multiples of the mean weight. None leaves the weights unchanged. With
+        a stabilizer, group and label do not become fully independent.
 
     Attributes
     ----------
