@@ -1,4 +1,4 @@
-"""Reports and plots: what a fit did, and whether weights can be trusted."""
+"""Reports and plots that show what a fit did, and whether weights can be trusted."""
 
 from typing import TYPE_CHECKING
 

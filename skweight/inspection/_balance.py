@@ -1,4 +1,4 @@
-"""Compare the feature means of weighted rows with the feature means of a target."""
+"""Compare feature means of weighted rows with feature means of a target."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Balance(NamedTuple):
         Mean of the rows minus mean of the target, in standard deviations.
     distance_before, distance_after : ndarray of shape (n_names,)
         Largest difference of the distribution functions (Kolmogorov-Smirnov distance).
-        This distance also detects changes that leave the mean as it is.
+        It also detects differences between distributions with the same mean.
 
     Examples
     --------
@@ -71,11 +71,11 @@ def balance_table(
     sample_weight=None,
     sample_weight_target=None,
 ):
-    r"""Return standardised mean differences to a target, without and with weights.
+    r"""Return differences of feature means to a target, before and after weighting.
 
-    Weights for covariate shift should make the training rows similar to the target.
-    Check this for each feature: an absolute difference above 0.1 standard deviations is
-    commonly considered large.
+    Weights for covariate shift should make the training rows similar to the target. The
+    table shows for each feature whether they do. An absolute difference above 0.1
+    standard deviations is commonly considered large.
 
     .. math::
         d_j = \frac{\sum_i w_i x_{ij} / \sum_i w_i - \bar x_j^{target}}{s_j}, \qquad
@@ -90,11 +90,12 @@ def balance_table(
     X_target : array-like of shape (n_target, n_features)
         Rows of the target.
     weights : array-like of shape (n_samples,)
-        The weights to check, in any unit, including `sample_weight`.
+        The weights to check, in any unit. They must already be multiplied by
+        `sample_weight`.
     scale : {"target", "source", "pooled"}, default="target"
-        Unit of the differences, :math:`s_j`: the standard deviation of the target
-        ("target") or of the rows before weighting ("source"), or the square root of the
-        mean of both variances ("pooled").
+        Unit :math:`s_j` of the differences. "target" is the standard deviation of the
+        target, and "source" is the standard deviation of the rows before weighting.
+        "pooled" is the square root of the mean of both variances.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights that the rows already have before weighting.
     sample_weight_target : array-like of shape (n_target,), default=None
@@ -104,9 +105,8 @@ def balance_table(
     -------
     balance : Balance
         The table, with one entry per feature. If the standard deviation :math:`s_j` is
-        zero, the standard deviation of the training rows is used. A feature that is
-        constant in the target and in the training rows has a difference of zero or
-        infinity.
+        zero, the standard deviation of the training rows is used. If this is zero, too,
+        the difference is zero or infinite.
 
     See Also
     --------
@@ -191,8 +191,8 @@ def features_of(X, X_target):
             yield f"{name} is missing", *(values.astype(float) for values in gaps)
             if any(values.all() for values in gaps):
                 continue
-            # Missing values are left out of the mean, because missing values have a
-            # separate feature.
+            # The mean is computed without missing values, which have a separate
+            # feature.
             gaps_and_numbers = zip(gaps, numbers, strict=True)
             numbers = [
                 np.where(gap, np.nan, values) for gap, values in gaps_and_numbers
@@ -223,7 +223,7 @@ def _or_ones(weights, n, name):
 
 
 def _moments(x, weight):
-    """Return weighted mean and unbiased variance of the non-missing values."""
+    """Return the weighted mean and unbiased variance, without the missing values."""
     is_known = ~np.isnan(x)
     x, weight = (x, weight) if is_known.all() else (x[is_known], weight[is_known])
     total = weight.sum()

@@ -8,8 +8,8 @@ from skweight._utils.render import facts, listing, page, table
 from skweight._utils.svg import reliability
 from skweight._utils.validation import say
 
-# Largest number of calibration curves. With more classes, only the curves of the rarest
-# classes are drawn.
+# Largest number of calibration curves. If there are more classes, only the curves of
+# the rarest classes are drawn.
 _N_CURVES = 6
 _N_SIDE_BY_SIDE = 4
 
@@ -57,7 +57,7 @@ def regressor_card(report, of_rows, path, title):
 
 
 def _classes(per_class):
-    """Return the table of all classes; with few classes, each class is a column."""
+    """Return the table of the classes. If there are few classes, each is a column."""
     cells = [per_class.header, *per_class.rows]
     if len(per_class.rows) <= _N_SIDE_BY_SIDE:
         cells = list(zip(*cells, strict=True))
@@ -88,8 +88,8 @@ def _calibration(report):
             "rows.</p>"
         )
     rarest = np.argsort(report.population_share, kind="stable")
-    # With two classes, one calibration curve is enough: the curves of both classes are
-    # mirror images.
+    # For two classes, one calibration curve is enough, because the second curve would
+    # be its mirror image.
     shown = sorted(rarest[: 1 if rarest.size == 2 else _N_CURVES])
     curves = "".join(
         reliability(

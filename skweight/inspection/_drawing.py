@@ -3,8 +3,8 @@
 from skweight._utils.optional import import_optional
 from skweight._utils.validation import say
 
-# Lines differ in the brightness of the colour, in markers and in dashes, so that they
-# can be distinguished in grey print and by colour-blind readers.
+# Lines have different brightness, markers and dashes, so that colour-blind readers and
+# readers of grey prints can tell them apart.
 _STYLES = [
     {"color": "#0072b2", "marker": "o", "linestyle": "-"},
     {"color": "#d55e00", "marker": "^", "linestyle": "--"},
@@ -16,7 +16,7 @@ _STYLES = [
 
 
 def axes_for(ax, owner, n_axes=1, **options):
-    """Return the axes to draw on: the axes that the user passed, or new axes.
+    """Return the axes to draw on, which the user has passed or which are new.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def check_axes(ax, owner, n_axes=1):
 
 
 def next_style(ax):
-    """Return a line style that is not used on the given axes yet."""
+    """Return a line style that no line on the axes has yet."""
     used = sum(line.get_gid() == "skweight" for line in ax.lines)
     return {**_STYLES[used % len(_STYLES)], "gid": "skweight"}
 
@@ -76,7 +76,7 @@ def merge(style, user_style):
 
 
 def proba_of(owner, estimator, X, pos_label):
-    """Return the probabilities of a class, and the class. `owner` names the display."""
+    """Return the probabilities of a class, and the class; `owner` is the display."""
     if not hasattr(estimator, "classes_") or not hasattr(estimator, "predict_proba"):
         raise TypeError(
             f"{owner}.from_estimator takes (estimator, X, y), and the estimator must "
@@ -102,8 +102,8 @@ def proba_of(owner, estimator, X, pos_label):
 def weights_of(owner, takes, estimator, X, y, sample_weight):
     """Return the weights that a fitted classifier or strategy gives to rows.
 
-    For error messages, `owner` is the name of the display, and `takes` describes the
-    arguments of the display.
+    Error messages use `owner`, the name of the display, and `takes`, a description of
+    its arguments.
     """
     weighting = getattr(estimator, "weighting_", estimator)
     if weighting is None:
@@ -128,7 +128,7 @@ def weights_of(owner, takes, estimator, X, y, sample_weight):
 
 
 def _kind_of(estimator):
-    """Return a description of the argument that was passed as an estimator."""
+    """Describe the object that was passed as an estimator."""
     fitted = " that is not fitted" if hasattr(estimator, "fit") else ""
     learned = [name for name in getattr(estimator, "__dict__", ()) if name[-1] == "_"]
     return f"{type(estimator).__name__}{'' if learned else fitted}"

@@ -1,4 +1,4 @@
-"""Overlap of training rows and target rows, measured by a classifier of the two."""
+"""Overlap of training rows and target rows, measured by a classifier of both kinds."""
 
 from typing import NamedTuple
 
@@ -11,10 +11,10 @@ from skweight.density_ratio._base import one_thread
 from skweight.density_ratio._classifier import default_classifier, stack
 from skweight.metrics._decomposition import recalibrate
 
-# A target row is an orphan if a classifier, for rows with the same features, gives a
-# probability below this limit that the row is a training row. Training rows and target
-# have the same total weight. Each training row with the features of an orphan would
-# have to represent a hundred target rows.
+# A classifier separates training rows from target rows, with equal total weight. A
+# target row is an orphan if its probability of being a training row is below this
+# limit. Each training row with the features of an orphan would have to represent a
+# hundred target rows.
 ORPHAN_SHARE = 0.01
 _CLASSES = np.array([0, 1])
 _FEW_ROWS = 20_000
@@ -23,9 +23,9 @@ _FEW_ROWS = 20_000
 class Overlap(NamedTuple):
     """Results of a classifier between training rows and target rows.
 
-    ``orphans`` holds the positions of target rows without similar training rows, the
-    most extreme rows first. ``missing`` is the share of these orphans in the target,
-    and ``interval`` is the confidence interval of the share.
+    An orphan is a target row without similar training rows. ``orphans`` has the
+    positions of the orphans, with the most extreme rows first. ``missing`` is the share
+    of orphans in the target, and ``interval`` is the confidence interval of this share.
     """
 
     auc_before: float
@@ -47,14 +47,13 @@ def measure_overlap(
     n_jobs,
     random_state,
 ):
-    """Return the overlap of training rows and target; both have equal total weight.
+    """Return the overlap of training rows and target, both with the same total weight.
 
-    The scores of the classifier that separates target rows from training rows are
-    out-of-fold. The scores without weights are calibrated. The missing mass is the
-    share of orphans (target rows without similar training rows) in the target. One
-    minus the mean density ratio over the training rows estimates the missing mass, too.
-    That estimate is not robust, because a single training row with an overestimated
-    ratio can change the mean by any amount.
+    A classifier separates target rows from training rows; its scores are out-of-fold.
+    The scores without weights are calibrated. The missing mass is the share of orphans
+    (target rows without similar training rows) in the target. Another estimate is one
+    minus the mean density ratio over the training rows. It is not used, because a
+    single training row with an overestimated ratio can change the mean by any amount.
     """
     rng = check_random_state(random_state)
     X = stack(source.X, target.X)
@@ -64,11 +63,11 @@ def measure_overlap(
     splits = stratified_splits(y, cv, rng)
 
     def scores_with(shares):
-        # The weights have mean 1 among training rows and among target rows. They are
-        # None if all weights are equal.
+        # The mean weight is 1 for the training rows, and also 1 for the target rows. If
+        # all weights are equal, None is used.
         halves = np.concatenate([shares * source.n, target.shares() * target.n])
-        # With few rows, a single thread is used, because starting threads takes more
-        # time than the threads save.
+        # If there are few rows, a single thread is used, because starting more threads
+        # would take more time than they save.
         with one_thread(*(["openmp"] if y.size < _FEW_ROWS else [])):
             fitted = cross_fit_scores(
                 adversary,
@@ -89,8 +88,8 @@ def measure_overlap(
     after = before
     if np.ptp(weights / source.shares()) > 0:
         _, _, after = scores_with(weights / weights.sum())
-    # The calibration is isotonic. An affine map would fit the many rows in the region
-    # that training rows and target share, not the extreme rows that matter here.
+    # The calibration is isotonic. An affine map would be fitted mainly to the many rows
+    # where training rows and target overlap, but only the extreme rows matter here.
     alone = 1 - recalibrate(scores, y, counted)[source.n :]
     share = target.shares()
     is_orphan = alone < ORPHAN_SHARE

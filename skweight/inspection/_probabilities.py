@@ -5,15 +5,15 @@ import numpy as np
 from skweight._utils.validation import say
 from skweight.metrics._calibration import frequency_interval
 
-# Bins are narrow near 0 and 1, because most probabilities of a rare class are near 0,
-# and most probabilities of a frequent class are near 1.
+# Bins are narrow near 0 and 1. Most probabilities of a rare class are near 0, and most
+# probabilities of a frequent class are near 1.
 _EDGES = np.array(
     [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 0.99]
 )
 
 
 def reliability_bins(codes, proba, weights):
-    """Return bins of the held-out rows by the probability of a class, for each class.
+    """For each class, divide the held-out rows into bins by its probability.
 
     Bins have fixed edges, so that the time for a class is O(n). Intervals are Wilson
     intervals, computed with Kish's effective sample size.
@@ -59,10 +59,10 @@ def reliability_bins(codes, proba, weights):
 
 
 def _farthest(mean, frequency):
-    """Return the class whose mean probability differs most from its frequency.
+    """Return the class with the largest ratio of mean probability and frequency.
 
-    The difference is measured as a ratio. If two classes have the same ratio, the rarer
-    class is returned.
+    The larger of both numbers is divided by the smaller. If two classes have the same
+    ratio, the rarer class is returned.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.nan_to_num(np.abs(np.log(mean / frequency)))
@@ -73,7 +73,7 @@ def _farthest(mean, frequency):
 def describe_probabilities(classes, multipliers, figures, has_them):
     """Describe in words the probabilities of a classifier.
 
-    The dict `figures` has the values that the calibration adds to the fit report.
+    The dict `figures` has the values of the fit report that come from the calibration.
     """
     if figures["calibration"] is not None:
         held_out = figures.get("held_out")
@@ -112,7 +112,7 @@ def describe_probabilities(classes, multipliers, figures, has_them):
 
 
 def _shares(classes, multipliers):
-    """Return a text with the class shares in training rows and in the population."""
+    """Return a text with the class shares in the training and in the population."""
     training, multiplier = multipliers.training_share, multipliers.in_all
     population = np.divide(
         training, multiplier, out=np.zeros(len(training)), where=multiplier > 0

@@ -10,10 +10,10 @@ from skweight.metrics import calibration_error, reliability_curve
 class ReliabilityDisplay:
     """Draw a reliability diagram: predicted probability against frequency.
 
-    About 10 % of the rows with a probability of 10 % should be positive. Points above
-    the diagonal mean that probabilities are too low; points below the diagonal mean
-    that they are too high. All bins have the same total weight, and the band is the
-    confidence interval of each frequency. Create the display by `from_predictions` or
+    Of the rows with a probability of 10 %, about 10 % should be positive. If points are
+    above the diagonal, probabilities are too low; if points are below it, probabilities
+    are too high. All bins have the same total weight. The band shows the confidence
+    interval of each frequency. Create the display by `from_predictions` or
     `from_estimator`. To compare models, pass the `ax_` of the first display as `ax` of
     the second.
 
@@ -67,8 +67,8 @@ class ReliabilityDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a figure with new axes.
         scale : {"linear", "log"}, default="linear"
-            Scale of both axes. Use ``"log"`` for a rare class, because all its points
-            would be in one corner of a linear scale.
+            Scale of both axes. Use ``"log"`` for a rare class: on a linear scale, all
+            its points would be in one corner.
         band : bool, default=True
             Whether to draw the confidence band.
         **line_kwargs : dict

@@ -56,11 +56,11 @@ class FitReport:
     decision : str
         The rule that chooses a label from the probabilities of a row.
     n_fits : int
-        Total number of fits, including the models that a weighting strategy needs.
+        Total number of fits, including the fits that a weighting strategy needs.
     held_out : dict
-        Values from the held-out rows of the calibrator: the number of rows, the
-        effective sample size, and for each class the prevalence and the mean calibrated
-        probability. Empty if no held-out rows were needed.
+        The number of held-out rows of the calibrator, their effective sample size, and
+        for each class its prevalence and mean calibrated probability. Empty if no
+        held-out rows were needed.
     candidates : dict
         With ``calibration="auto"``, the cross-validated "loss" of each candidate and
         its "share" in the mixture; otherwise empty.
@@ -86,14 +86,13 @@ class FitReport:
         Number of rounds, trees or epochs that each model uses at prediction; empty if
         the learner has no rounds.
     tails : dict
-        Diagnostics of the largest weights of each role, before the stabilizer, with the
-        shape k-hat of the tail and a verdict: ``{role: ParetoDiagnostics}``. For
-        weights per class, the verdict is "not applicable".
+        For each role (population, emphasis), diagnostics of the largest weights before
+        the stabilizer, as ``{role: ParetoDiagnostics}``. If all weights are constant
+        per class, the verdict is "not applicable".
     target : dict or None
-        What a density ratio reports about the target, such as the share of the target
-        without similar training rows; None without a density ratio. With additional
-        fits, :func:`~skweight.inspection.weight_report` computes more, such as which
-        rows to collect.
+        Report of a density ratio about the target, such as the share of the target
+        without similar training rows; None without a density ratio. The function
+        :func:`~skweight.inspection.weight_report` reports more, but needs more fits.
     probabilities : str
         Meaning of the probabilities of the classifier, in one sentence.
     reliability : list of list of dict
@@ -106,9 +105,9 @@ class FitReport:
         Sentences about the cost of each decision; empty if decisions do not use costs.
     conformal : dict
         How prediction sets are computed: the "method", the number of held-out rows that
-        are not used for calibration, their effective sample size, the "models" that
-        gave the scores, and the "largest_coverage". For a higher coverage, every set
-        contains all labels. Empty if there are no prediction sets.
+        calibration does not use, their effective sample size, the "models" that gave
+        the scores, and the "largest_coverage". If a higher coverage is asked for, every
+        set contains all labels. Empty if there are no prediction sets.
     warnings : list of str
         Texts of the warnings that the fit has given.
     versions : dict
@@ -160,8 +159,7 @@ class FitReport:
     reliability: list = field(default_factory=list)
     costs: list = field(default_factory=list)
     conformal: dict = field(default_factory=dict)
-    # Attributes that are ignored when two reports are compared, such as package
-    # versions.
+    # If two reports are compared, these attributes (such as versions) are ignored.
     warnings: list = field(default_factory=list, compare=False)
     versions: dict = field(default_factory=dict, compare=False)
 
@@ -183,9 +181,9 @@ class FitReport:
     def to_html(self, path=None, *, title="Model card"):
         """Write a model card for readers who do not program.
 
-        The card shows the meaning of the probabilities, the data, the weights, the
-        calibration curve on held-out rows, how labels follow from probabilities and
-        costs, the warnings of the fit, and the versions of the packages.
+        The card explains the probabilities, and how labels follow from probabilities
+        and costs. It shows the data, the weights, the calibration curve on held-out
+        rows, the warnings of the fit, and the versions of the packages.
 
         Parameters
         ----------
@@ -329,17 +327,17 @@ class RegressionReport:
         Number of rounds, trees or epochs that the model uses at prediction; empty if
         the learner has no rounds.
     tails : dict
-        Diagnostics of the largest weights of each role: ``{role: ParetoDiagnostics}``.
+        For each role, diagnostics of the largest weights: ``{role:
+        ParetoDiagnostics}``.
     target : dict or None
-        The report of a density ratio about the target rows; None without a density
-        ratio.
+        Report of a density ratio about the target rows; None without a density ratio.
     n_fits : int
         Total number of fits of the wrapped estimator.
     conformal : dict
         How intervals are computed: the "method", the number of held-out rows, their
         effective sample size, the "models" that gave the residuals, and the
-        "largest_coverage". For a higher coverage, intervals are infinite. Empty if
-        there are no intervals.
+        "largest_coverage". If a higher coverage is asked for, intervals are infinite.
+        Empty if there are no intervals.
     warnings : list of str
         Texts of the warnings that the fit has given.
     versions : dict
@@ -486,7 +484,7 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
         Training weights: the population weights times the emphasis. None means equal
         weights.
     trained : ndarray of shape (n_trained,), default=None
-        Positions of the classes of the training rows. None means that the training rows
+        Position of the class of every training row. None means that the training rows
         are the input rows.
 
     Returns
@@ -516,8 +514,8 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
     scaled = weights
     if weights is not None:
         # Effective sizes do not depend on the scale of the weights. The weights are
-        # divided by a power of two, which is exact, so that squares of weights neither
-        # overflow nor become zero.
+        # divided by a power of two, without rounding, so that their squares do not
+        # overflow or become zero.
         scaled = np.ldexp(weights, -np.frexp(weights.max())[1])
     mass = total(scaled, learned)
     squares = total(None if weights is None else scaled * scaled, learned)
@@ -548,7 +546,7 @@ def labels_of(classes):
 
 
 def describe_weighting(weighting, own_parameters=()):
-    """Return a line with the strategy, its role, and the estimator's class weights."""
+    """Return a line with a strategy, its role, and class weights of the estimator."""
     if own_parameters:
         named = ", ".join(f"{name}={value!r}" for name, value in own_parameters)
         return f"{describe_weighting(weighting)}; the estimator has {named} (emphasis)"

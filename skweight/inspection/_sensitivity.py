@@ -11,10 +11,10 @@ from skweight.inspection._drawing import axes_for, check_axes, merge, next_style
 class WeightSensitivityDisplay:
     """Draw metrics and the effective sample size against the strength of the weights.
 
-    The left axis shows metrics, with a band of one standard error over the folds. The
-    right axis (hatched area) shows the effective sample size as a share of all rows.
-    Beyond the strength at which a metric stops increasing, stronger weights only reduce
-    the effective sample size. Create the display by `from_estimator` or
+    The left axis belongs to the metrics, drawn with a band of one standard error over
+    the folds. The right axis belongs to the hatched area, the effective sample size as
+    a share of all rows. If a metric stops increasing at some strength, stronger weights
+    only reduce the effective sample size. Create the display by `from_estimator` or
     `from_comparison`.
 
     Parameters
@@ -22,12 +22,12 @@ class WeightSensitivityDisplay:
     strengths : array-like of shape (n_strengths,)
         Strengths of the weights, ascending.
     scores : dict
-        Scores of each metric in each fold: ``{name: array of shape (n_strengths,
-        n_folds)}``.
+        For each metric, the scores at every strength and fold: ``{name: array of shape
+        (n_strengths, n_folds)}``.
     effective_share : array-like of shape (n_strengths,)
-        Effective number of training rows divided by the number of training rows.
+        Effective sample size of the training rows, divided by the number of these rows.
     parameter : str, default="strength"
-        Name of the parameter that is the strength, for the label of the axis.
+        Name of the strength parameter, for the label of the axis.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ class WeightSensitivityDisplay:
         )
         handles, labels = ax.get_legend_handles_labels()
         more_handles, more_labels = twin.get_legend_handles_labels()
-        # The legend is above the axes, so that the legend hides no line.
+        # The legend is above the axes, so that it covers no line.
         ax.legend(
             handles + more_handles,
             labels + more_labels,
@@ -165,8 +165,8 @@ class WeightSensitivityDisplay:
         strengths : sequence of float, default=(0.0, 0.25, 0.5, 0.75, 1.0)
             Values of the parameter `param_name`.
         param_name : str, default="weighting__strength"
-            Name of the parameter that is the strength, such as
-            ``"weighting__exponent"`` of a density ratio or ``"stabilizer__fraction"``.
+            Name of the strength parameter, such as ``"weighting__exponent"`` for a
+            density ratio, or ``"stabilizer__fraction"``.
         scoring : str, callable, list or dict, default=None
             Scorers of scikit-learn; None takes balanced accuracy and average precision.
             A negated loss such as ``"neg_log_loss"`` is drawn as a positive loss.
@@ -237,8 +237,8 @@ class WeightSensitivityDisplay:
         comparison : WeightingComparison
             Result of ``compare_weightings(..., strengths=[...])``.
         weighting : str, default=None
-            Name of the weighting. It may be None if only one weighting has several
-            strengths.
+            Name of the weighting. If only one weighting has several strengths, the name
+            may be None.
         metrics : sequence of str, default=("balanced_accuracy", "average_precision")
             Metrics of the comparison to draw.
         ax : matplotlib Axes, default=None

@@ -1,4 +1,4 @@
-"""The part of a fit report that shows whether a few rows have very large weights."""
+"""Compute the part of a fit report that warns of a few rows with very large weights."""
 
 import numpy as np
 
@@ -17,16 +17,17 @@ from skweight.weights import effective_sample_size, pareto_diagnostics
 
 
 def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
-    """Return diagnostics of the weights of each role, and warn if weights are extreme.
+    """Return diagnostics of population and emphasis weights; warn if they are extreme.
 
-    Weights per class have no tail, that is, no few rows with extreme weights. For other
-    weights, the shape of the tail is computed before the stabilizer. The share of the
-    weight on few rows is computed after the stabilizer. The time is O(n).
+    If weights are constant within each class, no single rows have extreme weights, so
+    the weights have no tail. For other weights, the shape of the tail is computed from
+    the weights before the stabilizer. The share of the weight on few rows is computed
+    from the weights after the stabilizer. The time is O(n).
 
     Parameters
     ----------
     weighed : Weighed
-        Weights of each role (population, emphasis), after and before the stabilizer.
+        Population weights and emphasis weights, each before and after the stabilizer.
     stabilizer : object, default=None
         Value of ``stabilizer=`` of the estimator.
     codes, classes : ndarray, default=None
@@ -56,8 +57,8 @@ def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
             tails[role] = _per_class(weights)
             continue
         tails[role] = pareto_diagnostics(weights)
-        # A density ratio gets no second warning here, because the warning of the ratio
-        # itself also considers the target.
+        # If a density ratio has already warned, there is no second warning here. The
+        # first warning says more, because it also considers the target.
         if reports[role] is None or not _has_warned(reports[role]):
             used = _used(weighed, role)
             worst = find_concentration(used, codes)
@@ -165,8 +166,9 @@ def _per_class(weights):
 
 
 def _has_warned(report):
-    """Return whether the fit of a density ratio has issued a warning."""
-    # The import is inside the function, because only density ratios need this module.
+    """Return whether a warning was issued in the fit of a density ratio."""
+    # The import is inside the function, because the module is needed only for density
+    # ratios.
     from skweight.density_ratio._base import has_warned
 
     return has_warned(report)

@@ -17,12 +17,13 @@ _N_POINTS = 2000
 class WeightDistributionDisplay:
     """Draw the Lorenz curve and the tail of weights.
 
-    The left plot is the Lorenz curve: rows are sorted by weight, and the share of the
+    The left plot is the Lorenz curve. Rows are sorted by weight, and the share of the
     total weight is drawn against the share of rows. If all weights are equal, the curve
     is the diagonal. If a few rows have nearly all the weight, the curve is near the
-    lower edge. The right plot is the tail: the share of rows above a weight, on
-    logarithmic axes. A straight line in the right plot means a heavy tail, that is, a
-    few extreme weights. Create the display by `from_weights` or `from_estimator`.
+    lower edge. The right plot is the tail of the weights. For each weight, it shows the
+    share of rows with a larger weight, on logarithmic axes. A straight line in the
+    right plot means a heavy tail, that is, a few extreme weights. Create the display by
+    `from_weights` or `from_estimator`.
 
     Parameters
     ----------
@@ -64,8 +65,8 @@ class WeightDistributionDisplay:
         Parameters
         ----------
         ax : sequence of two matplotlib Axes, default=None
-            Axes to draw on. None creates a figure with new axes. Pass the `axes_` of
-            another display to compare weights.
+            Axes to draw on. None creates a figure with new axes. To compare weights,
+            pass the `axes_` of another display.
         **line_kwargs : dict
             Keyword arguments that are passed to ``Axes.plot``.
 
@@ -190,10 +191,10 @@ class WeightDistributionDisplay:
 class BalanceDisplay:
     """Draw the differences of feature means to the target (love plot).
 
-    Each feature has one line: a hollow marker shows the difference before weighting, a
-    filled marker shows the difference after weighting. With good weights, the filled
-    markers are to the left of the dotted line (a small difference). Create the display
-    by `from_weights` or `from_estimator`.
+    Each feature has one line. A hollow marker shows the difference before weighting,
+    and a filled marker shows the difference after weighting. If the weights are good,
+    differences are small, so the filled markers are to the left of the dotted line.
+    Create the display by `from_weights` or `from_estimator`.
 
     Parameters
     ----------
@@ -239,8 +240,8 @@ class BalanceDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a figure with new axes.
         max_features : int, default=20
-            Largest number of features; the features with the largest differences are
-            shown.
+            Largest number of features to show. If there are more, those with the
+            largest differences are shown.
         threshold : float or None, default=0.1
             Position of the dotted line, in standard deviations; None for no line.
         **mark_kwargs : dict
@@ -328,7 +329,7 @@ class BalanceDisplay:
         X_target : array-like of shape (n_target, n_features)
             Rows of the target.
         scale : {"target", "source", "pooled"}, default="target"
-            Which standard deviation is the unit of the differences, see
+            Standard deviation in which the differences are measured, see
             `balance_table`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights that the rows already have before weighting.
@@ -384,7 +385,7 @@ class BalanceDisplay:
         y : array-like of shape (n_samples,), default=None
             Labels of the training rows, if the strategy needs labels.
         scale : {"target", "source", "pooled"}, default="target"
-            Which standard deviation is the unit of the differences, see
+            Standard deviation in which the differences are measured, see
             `balance_table`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights that the rows already have before weighting.

@@ -21,8 +21,8 @@ from skweight.inspection._overlap import measure_overlap
 from skweight.weights import design_effect, effective_sample_size, pareto_diagnostics
 
 _TITLE = "What the weights are worth"
-# Limits above or below which the report names a problem. Weights that are equal within
-# each class never have a problem of this kind.
+# The report names a problem if a value is above or below these limits. If weights are
+# equal within each class, they are never reported as a problem.
 _SMALL_SHARE = 0.1
 _LARGE_ROW = 0.1
 _MISSING = 0.05
@@ -36,7 +36,7 @@ class PartOfWeights:
     Attributes
     ----------
     label : object
-        Label of the class, or the group.
+        Label of the class, or value of the group.
     rows : int
         Number of rows of the class or group with a positive weight.
     weight_share : float
@@ -87,8 +87,8 @@ class WeightReport:
     classes, groups : list of PartOfWeights
         Diagnostics of every class and of every group; empty without `y` or `groups`.
     missing_target_mass : float or None
-        Share of the target without similar training rows. This share and all attributes
-        below are None without a target.
+        Share of the target without similar training rows. Without a target, this share
+        and all attributes below are None.
     missing_target_mass_interval : tuple of float or None
         Bootstrap confidence interval of `missing_target_mass`.
     orphans : ndarray of int or None
@@ -133,12 +133,12 @@ class WeightReport:
 
     @property
     def worst_class(self):
-        """Return the class with the fewest effective rows; None without classes."""
+        """Return the class of smallest effective sample size; None without classes."""
         return min(self.classes, key=lambda part: part.effective_rows, default=None)
 
     @property
     def worst_group(self):
-        """Return the group with the fewest effective rows; None without groups."""
+        """Return the group of smallest effective sample size; None without groups."""
         return min(self.groups, key=lambda part: part.effective_rows, default=None)
 
     def to_dict(self):
@@ -147,7 +147,8 @@ class WeightReport:
         Returns
         -------
         report : dict
-            A dict with every attribute under its name; None if a value is not defined.
+            A dict with every attribute under its name. A value that is not defined is
+            None.
         """
         values = vars(self).copy()
         for name in ("classes", "groups"):
@@ -313,10 +314,10 @@ def weight_report(
 ):
     r"""Check whether weights can be trusted.
 
-    Three problems have no visible symptom: a few rows have nearly all the weight, the
-    tail of the weights is too heavy, or a part of the target has no training rows. The
-    first two problems can be seen from the weights alone. To check for the third
-    problem, pass `X` and `X_target`.
+    Three problems cause no error: a few rows have nearly all the weight, the tail of
+    the weights is too heavy, or a part of the target has no training rows. The weights
+    alone show whether the first two problems occur. To check for the third problem,
+    pass `X` and `X_target`.
 
     Parameters
     ----------
@@ -348,7 +349,7 @@ def weight_report(
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     n_jobs : int or None, default=None
-        Number of fold fits to run in parallel.
+        Number of folds to fit in parallel.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, of `adversary` and of the bootstrap.
 
@@ -365,9 +366,9 @@ def weight_report(
     Warns
     -----
     DegenerateWeightsWarning
-        If the tail is too heavy for reliable estimates, a single row has more than a
-        tenth of the total weight, or the effective rows of a class are less than a
-        tenth of its rows.
+        If the tail is too heavy for reliable estimates, if a single row has more than a
+        tenth of the total weight, or if the effective sample size of a class is less
+        than a tenth of its number of rows.
     OverlapWarning
         If the lower end of the interval of the missing mass (share of the target
         without similar training rows) is above 0.05.
@@ -381,18 +382,18 @@ def weight_report(
     Notes
     -----
     Without a target, the time is O(n log n). With a target, the classifier `adversary`
-    is fitted up to two times `cv` times.
+    is fitted at most ``2 * cv`` times.
 
-    The missing mass is the share of certain target rows. For these rows, a classifier
-    that separates training rows from target rows gives a probability below 0.01 that
-    the row is a training row. This probability is out-of-fold and calibrated by
-    isotonic regression. Training rows and target rows have the same total weight:
+    A classifier separates training rows from target rows, with equal total weight. The
+    missing mass is the share of target rows whose probability of being a training row
+    is below 0.01. This probability is out-of-fold and calibrated by isotonic
+    regression:
 
     .. math::
         \hat m = \sum_{j \in target} t_j \, 1[\hat p(source \mid x_j) < 0.01]
 
-    One minus the mean density ratio (truncated at 99) over the training rows estimates
-    the missing mass, too. That estimate is not robust, because a single training row
+    Another estimate of the missing mass is one minus the mean over the training rows of
+    the density ratio (truncated at 99). It is not robust, because a single training row
     with an overestimated ratio can change the mean by any amount.
 
     References
@@ -499,7 +500,7 @@ def _parts(weights, by):
 def _against_target(
     weights, X, X_target, sample_weight, sample_weight_target, scale, **options
 ):
-    """Return the values that compare the weighted rows with a target."""
+    """Return the attributes of the report that compare weighted rows with a target."""
     check_weights(weights, n_rows(X), name="weights")
     source, target = check_pair(
         X,

@@ -144,8 +144,8 @@ class WeightingComparison:
             One row for each strategy, metric and class. The columns ``weighting``,
             ``calibration`` and ``strength`` describe the strategy. The columns
             ``mean``, ``std_error``, ``low`` and ``high`` describe the mean over the
-            folds. The same for the difference to the baseline, paired by fold:
-            ``difference``, ``difference_std_error``, ``difference_low``,
+            folds. Five further columns describe the difference to the baseline, paired
+            by fold: ``difference``, ``difference_std_error``, ``difference_low``,
             ``difference_high`` and ``p_value``. The column ``p_adjusted`` has the
             p-value adjusted for the number of strategies (Holm), and ``n_folds`` the
             number of folds in the mean. If a metric is not defined in a fold, such as
