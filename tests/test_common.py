@@ -214,7 +214,7 @@ def test_check_weighting_finds_a_broken_contract():
         def _raw(self, X, y):
             return np.exp(X[:, 0] / self.far_)
 
-    with pytest.raises(AssertionError, match="however far they are"):
+    with pytest.raises(AssertionError, match="however far away they are"):
         check_weighting(ByNearRows())
     with pytest.raises(AssertionError, match="weights follow their rows"):
         check_weighting(ByPosition())
