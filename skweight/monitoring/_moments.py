@@ -3,10 +3,10 @@
 If nothing has changed, new rows and rows of the reference come from the same
 distribution. The cumulants of the difference of the two means can then be computed from
 sums over all rows. The distribution of this difference is approximated by a gamma
-distribution (Pearson's type III), which has the right skewness, and by tails of
-Student's t for the remaining kurtosis. Skewness and kurtosis matter, because a test
-that is repeated a thousand times has its threshold far out in a tail. If 1 % of the
-rows are positive, a normal distribution gives several times too many alarms.
+distribution (Pearson's type III) with the right skewness. Tails of Student's t account
+for the remaining kurtosis. Skewness and kurtosis matter, because a test that is
+repeated a thousand times has its threshold far out in a tail. If 1 % of the rows are
+positive, a normal distribution gives several times too many alarms.
 
 For very few rows, the approximation by gamma and t distributions fails. Cantelli's and
 Markov's inequalities are then used. Both inequalities hold for every distribution, but
@@ -24,9 +24,9 @@ POWERS = tuple((a, b) for a in (1, 2, 3, 4) for b in range(a + 1))
 COLUMN = {power: 1 + i for i, power in enumerate(POWERS)}
 _A = np.array([0, *(a for a, _ in POWERS)])
 N_SUMS = 1 + len(POWERS)
-# The approximation by gamma and t distributions is used only if the skewness is at most
-# the first limit, and if the kurtosis exceeds the kurtosis of the gamma distribution by
-# at most the second limit.
+# The approximation by gamma and t distributions is used only under two conditions. The
+# skewness is at most the first limit, and the kurtosis exceeds the kurtosis of the
+# gamma distribution by at most the second limit.
 MOST_SKEWNESS = 2.0
 MOST_KURTOSIS = 1.0
 # Limits for skewness and kurtosis, below which the normal distribution is used.

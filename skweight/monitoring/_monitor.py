@@ -75,14 +75,14 @@ class WeightMonitor(BaseEstimator):
         on all rows. A ``FrozenEstimator`` is not fitted again; its model must not have
         been fitted on the rows that you pass to `fit`.
     alpha : float, default=0.01
-        Probability that a stream without changes ever raises an alarm, in (0, 1), over
-        all statistics and all batches. A larger alpha detects changes sooner but gives
+        Probability, in (0, 1), that a stream without changes ever raises an alarm, in
+        any statistic and any batch. A larger alpha detects changes sooner but gives
         more false alarms.
     tolerance : float, default=0.0
         Size of a change that is ignored. For class frequencies and probabilities, the
         size is relative to the frequency of the class; for recall, slope and shares of
-        weights, it is absolute. In a long stream, even tiny changes become significant;
-        a larger `tolerance` ignores them.
+        weights, the size is absolute. In a long stream, even tiny changes become
+        significant; a larger `tolerance` ignores them.
     quantiles : tuple of float, default=(0.5, 0.9, 0.99)
         Quantiles of the training weights to monitor, if weights depend on X.
     cv : int, "holdout", splitter, iterable or None, default=None

@@ -63,9 +63,10 @@ class Stream:
     n_rows, n_blocks : int
         Number of rows so far, and number of blocks that were tested.
     windows : ndarray of shape (n_windows, n_figures, N_SUMS)
-        Sums of all rows since the block with which each window began.
+        For each window, sums over all rows since the first block of the window.
     first_blocks, batches : lists of length n_windows
-        Number of the first block of each window, and the name of its first batch.
+        For each window, the number of its first block, and the name of the first batch
+        in this block.
     block : ndarray of shape (n_figures, N_SUMS)
         Sums of the newest block; batches are added until it has enough rows for a test.
     p_value : ndarray of shape (n_figures,)

@@ -61,10 +61,10 @@ class Pipeline(FittedSteps):
 
     .. math:: w_i = p_i \, e_i.
 
-    If the last step can use both roles, such as :class:`~skweight.WeightedClassifier`,
-    it gets population weights and emphasis weights separately. The calibrator of this
-    last step then uses only the population weights. Weightings and samplers are used
-    only in `fit`, not in predictions.
+    Some last steps, such as a :class:`~skweight.WeightedClassifier`, can use both
+    roles. These last steps get population weights and emphasis weights separately, and
+    calibrate with the population weights only. Weightings and samplers are used only in
+    `fit`, not in predictions.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Pipeline(FittedSteps):
         Class labels, if the last step is a classifier.
     class_multiplier_ : ndarray of shape (n_classes,)
         Total weight of each class in the last step, divided by the total weight of the
-        class in the population: the combined effect of samplers and emphasis.
+        class in the population. This is the combined effect of samplers and emphasis.
     deliveries_ : list of Delivery
         A record for each step: which weights the step got, and how.
     n_features_in_ : int
@@ -282,8 +282,9 @@ class Pipeline(FittedSteps):
             population = in_range(check_weights(population, n_rows(X)))
         if guards:
             # If the last step gets population weights and emphasis weights (weights
-            # that only change the learning) separately, it does not check the caller's
-            # weights. Therefore the Pipeline lets it check these weights here.
+            # that only change the learning) separately, the fit of this step does not
+            # check the caller's weights. Therefore the Pipeline asks the last step for
+            # this check here.
             self._guard_passed(X, y, population)
         by_step = self._sort_params(method, params, routing, population)
 

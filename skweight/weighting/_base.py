@@ -594,7 +594,7 @@ def fitted_factors_of(weighting):
 
 
 def fitted_product(factors, scale):
-    """Return a product of fitted strategies that divides its emphasis by `scale`."""
+    """Return a product of fitted strategies; divide emphasis weights by `scale`."""
     product = ProductWeighting([clone(factor) for factor in factors])
     product.factors_, product.scale_ = list(factors), scale
     return product

@@ -105,10 +105,10 @@ class ClassLevelWeighting(BaseWeighting):
 def split_by_level(weighting):
     """Split a product of strategies into a part by row and a part by class.
 
-    A strategy weighs by class if its role is emphasis (only training uses the weights),
-    if all rows of a class get the same weight, and if the weights are learned from the
-    class counts alone. All other strategies weigh by row. Each part is the product of
-    its strategies, or None if no strategy belongs to the part.
+    A strategy weighs by class under three conditions. Its role is emphasis (only
+    training uses the weights), all rows of a class get the same weight, and the class
+    counts alone determine the weights. All other strategies weigh by row. Each part is
+    the product of its strategies, or None if no strategy belongs to the part.
     """
     by_level = {True: [], False: []}
     for factor in factors_of(weighting):

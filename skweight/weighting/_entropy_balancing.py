@@ -105,9 +105,9 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     ------
     ValueError
         In `fit`, if no weights give the moments of the target; the message names the
-        worst moment. Also if a column is constant in the training rows and its mean in
-        the target differs, if there are at least as many moments as rows, or if values
-        are missing.
+        worst moment. Also if a column is constant in the training rows, but has another
+        mean in the target. Also if there are at least as many moments as rows, or if
+        values are missing.
 
     See Also
     --------

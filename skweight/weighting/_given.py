@@ -14,8 +14,8 @@ class ColumnWeighting(BaseWeighting):
     cross-validation and in any search, with or without metadata routing. Use this
     strategy for survey, exposure or frequency weights, and for weights that you
     computed elsewhere. :class:`~skweight.WeightedClassifier` drops the column before
-    its estimator is fitted, and drops it in `predict`, too, if X still contains the
-    column.
+    its estimator is fitted. If X in `predict` contains the column, the column is
+    dropped, too.
 
     .. math:: w_i \propto X_{i,\text{column}}
 

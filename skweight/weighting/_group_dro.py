@@ -93,8 +93,9 @@ class GroupDROWeighting(BaseModelWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if there is no model, if a row has no group, or if a group has fewer
-        than two rows of positive weight, because the group then has no held-out loss.
+        In `fit`, if there is no model, or if a row has no group. Also if a group has
+        fewer than two rows of positive weight, because the group then has no held-out
+        loss.
     TypeError
         In `fit`, if the model has no `predict_proba`.
 

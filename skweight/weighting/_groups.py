@@ -144,11 +144,12 @@ class GroupBalancedWeighting(GroupWeighting):
 
     Use this strategy if the model must also be good on small groups, such as a hospital
     or a dialect. In our benchmarks, one fit with these weights was nearly as good as
-    :class:`GroupDROWeighting` with 26 to 51 fits, and better than all methods that do
-    not use groups. Choose the strength by :func:`~skweight.metrics.worst_group_scorer`.
-    The aim is a low loss in the worst group. The strategy does not aim at equal
-    decision rates, and may even make them less equal; see :class:`ReweighingWeighting`.
-    The role of the weights is emphasis: only training uses them.
+    :class:`GroupDROWeighting` with 26 to 51 fits. The strategy was better than all
+    methods that do not use groups. Choose the strength by
+    :func:`~skweight.metrics.worst_group_scorer`. The aim is a low loss in the worst
+    group. The strategy does not aim at equal decision rates, and may even make them
+    less equal; see :class:`ReweighingWeighting`. The role of the weights is emphasis:
+    only training uses them.
 
     .. math:: w_{gc} \propto \left(\frac{n}{C\, n_{gc}}\right)^{\text{strength}}
 

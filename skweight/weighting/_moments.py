@@ -1,9 +1,8 @@
 """Moments of a table: means of numbers, powers and products, and category shares.
 
 A moment is the mean of a product of numbers, called factors. A factor is either a power
-or an indicator. A power is taken of a number from which its mean in the target has been
-subtracted. An indicator is one for a certain value of a column and zero for other
-values.
+or an indicator. For a power, the mean in the target is first subtracted from the
+number. An indicator is one for a certain value of a column and zero for other values.
 """
 
 from math import comb

@@ -155,11 +155,11 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         weights are consistent, but have the largest variance. 0 weighs all rows
         equally.
     stabilizer : None, str, float or stabilizer, default="auto"
-        How a few very large weights are limited, after `exponent` has been applied: by
-        a named method (``"clip"``, ``"pareto"`` or ``"temper"``), by a number (the
-        largest weight, in multiples of the mean weight), or by a stabilizer object.
-        None leaves the weights unchanged. ``"auto"`` limits the ratio to 20 times its
-        mean, except if the classifier has a `stabilizer`.
+        Limit for a few very large weights, applied after `exponent`. Pass the name of a
+        method (``"clip"``, ``"pareto"`` or ``"temper"``), a stabilizer object, or a
+        number: the largest weight, in multiples of the mean weight. None leaves the
+        weights unchanged. ``"auto"`` limits the ratio to 20 times its mean, except if
+        the classifier has a `stabilizer`.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
