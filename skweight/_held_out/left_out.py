@@ -46,7 +46,7 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     pair : tuple of ndarray
         Positions of the training rows and the test rows of a split.
     method : callable
-        Function that returns the output method of a fitted model.
+        Function that returns the name of the output method of a fitted model.
     classes : ndarray
         Labels.
     seed : int

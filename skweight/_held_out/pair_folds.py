@@ -303,8 +303,8 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
 
     If folds are computed from hashes of the rows, copies of a row are in the same fold.
     The folds then do not depend on the order of the rows, on repeated rows, or on rows
-    of weight zero. But such folds are not safe if there are few distinct rows, and each
-    occurs with several labels. A model that is fitted on some of the distinct rows then
+    of weight zero. Folds from hashes are not safe if there are few distinct rows, each
+    with several labels, because a model that is fitted on some of the distinct rows
     knows nothing about the others.
 
     Parameters

@@ -62,10 +62,11 @@ def make_splits(cv, X, y, population, random_state, metadata):
 
     The number of folds is at most the number of rows of the rarest class. Rows of
     population weight zero are not held out, because they would change how the other
-    rows are divided into folds. They stay in training, as in the final fit, because a
-    class may have no other rows. If several pairs test the same row, the row is held
-    out only in the first of these pairs, because a second score of the row would add no
-    information. If a pair then has no test rows left, it is kept without test rows.
+    rows are divided into folds. Rows of weight zero stay in training, as in the final
+    fit, because a class may have no other rows. If several pairs test the same row, the
+    row is held out only in the first of these pairs, because a second score of the row
+    would add no information. If a pair then has no test rows left, it is kept without
+    test rows.
     """
     cv = check_word(cv)
     n_samples = len(y)

@@ -1,8 +1,8 @@
 """Class weights that are parameters of an estimator.
 
 A parameter such as ``class_weight`` changes the total weight of each class in training.
-If a strategy also weights the classes, they are balanced twice. If probabilities are
-corrected for weights, the correction must include the class weights in such parameters.
+If a strategy also weights the classes, the classes are balanced twice. If probabilities
+are corrected for the effect of weights, the correction must include such parameters.
 """
 
 import re

@@ -88,11 +88,12 @@ class Delivery(NamedTuple):
         Class name of the estimator. Inside a composite, the path of the estimator comes
         before the class name.
     weights : str
-        "population x emphasis" (the population weights times the training emphasis of
-        the strategy), "population", or "none".
+        Which weights the estimator got: "population", "none", or "population x
+        emphasis". Emphasis means weights that only change the learning.
     way : str
-        How the weights were passed: "sample_weight", "class_weight", "priors",
-        "resample", "subsample", or "frozen".
+        How the weights were passed: by an argument or parameter ("sample_weight",
+        "class_weight", "priors"), by a draw of rows ("resample", "subsample"), or not
+        at all ("frozen").
 
     Examples
     --------

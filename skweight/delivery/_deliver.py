@@ -1,7 +1,7 @@
 """Fit any estimator with weights. No other package of skweight fits wrapped estimators.
 
-There are several ways to pass weights. For a single estimator, the first way that it
-supports is used. A composite, such as a Pipeline, a search or an ensemble, is traversed
+There are several ways to pass weights. A single estimator gets them in the first way
+that it supports. A composite, such as a Pipeline, a search or an ensemble, is traversed
 from the outside in. Learners get population weights times training emphasis (weights
 that only change the learning). Transformers, calibrators and scorers get population
 weights only. Metadata requests for these weights are set on a private clone, which is

@@ -15,7 +15,7 @@ _N_SIDE_BY_SIDE = 4
 
 
 def classifier_card(report, of_rows, path, title):
-    """Return the model card of a classifier, and write it if a path is given.
+    """Return the model card of a classifier; if `path` is not None, also write it.
 
     The argument `of_rows` contains pairs (name, sentence) that describe the rows of the
     fit.
@@ -45,7 +45,7 @@ def classifier_card(report, of_rows, path, title):
 
 
 def regressor_card(report, of_rows, path, title):
-    """Return the model card of a regressor, and write it if a path is given."""
+    """Return the model card of a regressor; if `path` is not None, also write it."""
     body = [
         "<p class='lead'>A regressor, fitted with weights.</p>",
         _warned(report),

@@ -481,8 +481,8 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
     population : ndarray of shape (n_samples,) or None
         Population weights; None means equal weights.
     weights : ndarray of shape (n_trained,) or None
-        Training weights: the population weights times the emphasis. None means equal
-        weights.
+        Training weights: population weights times emphasis weights, which only change
+        the learning. None means equal weights.
     trained : ndarray of shape (n_trained,), default=None
         Position of the class of every training row. None means that the training rows
         are the input rows.

@@ -43,7 +43,7 @@ class WeightDistributionDisplay:
 
     See Also
     --------
-    weight_report : Reports diagnostics of weights as numbers, with a verdict.
+    weight_report : Computes diagnostics of weights, and says whether they are good.
 
     Examples
     --------

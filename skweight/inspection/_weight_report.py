@@ -392,9 +392,9 @@ def weight_report(
     .. math::
         \hat m = \sum_{j \in target} t_j \, 1[\hat p(source \mid x_j) < 0.01]
 
-    Another estimate of the missing mass is one minus the mean over the training rows of
-    the density ratio (truncated at 99). It is not robust, because a single training row
-    with an overestimated ratio can change the mean by any amount.
+    The missing mass could also be estimated as one minus the mean density ratio of the
+    training rows, with ratios truncated at 99. This estimate is not robust, because a
+    single training row with an overestimated ratio can change the mean by any amount.
 
     References
     ----------

@@ -280,8 +280,8 @@ class _Columns:
     """Vectors encoded as small coordinates, and decoded again.
 
     If a sampler computes in single precision, every number (such as a weight) is stored
-    as a rounded number and the rounding error. If all rows have the same number, this
-    number is then decoded exactly.
+    in two parts: the rounded number and the rounding error. A number that is the same
+    in all rows is then decoded exactly.
     """
 
     def __init__(self, vectors, sampler_dtype):

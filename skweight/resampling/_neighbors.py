@@ -122,9 +122,9 @@ class ProjectionNeighbors(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), default=None
-            Rows whose neighbours are searched. If such a row is also a row of the fit,
-            it is its own first neighbour. None means all rows of the fit; a row then
-            does not count as its own neighbour.
+            Rows whose neighbours are searched. If a row of the fit is among them, its
+            first neighbour is the row itself. None means all rows of the fit. In this
+            case, a row does not count as its own neighbour.
         n_neighbors : int, default=None
             Number of neighbours; None takes the parameter of the constructor.
         return_distance : bool, default=True
@@ -205,7 +205,7 @@ class ProjectionNeighbors(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests, whose rows have the given labels."""
+        """Return instances for the shared tests, in which rows have these labels."""
         return [cls()]
 
 

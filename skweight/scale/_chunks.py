@@ -42,7 +42,7 @@ def is_dict_of_dask(source):
 
 
 class Roles(NamedTuple):
-    """Columns with labels, scores, ..., by name or position; None if not given."""
+    """Names or positions of the columns with labels, scores and so on, or None."""
 
     y: Any = None
     score: Any = None

@@ -29,8 +29,8 @@ class BinnedScores(NamedTuple):
     bins : ndarray of shape (n_used,)
         Rank of the single score or of the full bin; the lowest has rank 0.
     n_rows, mass, squares : ndarray of shape (n_used,)
-        Number of rows of positive weight that the entry stands for, sum of the weights
-        of these rows, and sum of the squared weights.
+        Number of rows of positive weight that the entry stands for, the sum of their
+        weights, and the sum of their squared weights.
     """
 
     scores: np.ndarray

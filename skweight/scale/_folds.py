@@ -11,14 +11,15 @@ from skweight.scale._chunks import engine_of
 def hash_folds(key, n_folds=5, *, seed=0):
     r"""Assign rows to folds by a hash of a key, in NumPy, dask, polars, Spark or SQL.
 
-    Use this function for held-out scores of data larger than memory: train without fold
-    f, score fold f, and calibrate on the scores of all folds. It is also possible to
-    hold out only one fold. The fold of a row depends only on the key of the row. The
-    fold is therefore the same in dask, polars, Spark and SQL. It does not depend on the
-    partitions or on the order of the rows. It does not change if a lost partition is
-    computed again, or if rows are added. Rows of the same key, such as a customer, stay
-    together. Do not use random numbers instead: lazy tables draw new numbers at each
-    computation, so a row used in training may later count as held out.
+    Use this function to get held-out scores for data larger than memory. For each fold
+    f, train a model on the other folds, and score fold f. Then calibrate on the scores
+    of all folds. It is also possible to hold out only one fold. The fold of a row
+    depends only on the key of the row. The fold is therefore the same in dask, polars,
+    Spark and SQL. Partitions and the order of the rows do not matter. The fold does not
+    change if a lost partition is computed again, or if rows are added. Rows with the
+    same key, such as a customer number, are in the same fold. Do not use random numbers
+    instead: lazy tables draw new numbers at each computation, so a row used in training
+    may later count as held out.
 
     .. math:: f = \mathrm{int}(\mathrm{md5}(\text{"seed:key"})_{1 \ldots 8}, 16)
        \bmod k
@@ -44,8 +45,8 @@ def hash_folds(key, n_folds=5, *, seed=0):
     Raises
     ------
     TypeError
-        If keys are neither integers nor strings. Floats are not allowed, because
-        Python, Spark and SQL convert floats to different strings.
+        If keys are not integers or strings. Floats are not allowed, because Python,
+        Spark and SQL convert floats to different strings.
     ValueError
         If a key is missing, or `n_folds` is below 2.
 

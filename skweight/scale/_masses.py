@@ -27,7 +27,7 @@ class CellMasses(Sums):
         Columns (names or positions) whose combinations of values are counted. Memory
         grows with the number of combinations that occur.
     by_label : bool, default=False
-        Whether the label is counted too, as the last value of every cell.
+        Whether the label is one more column of the combinations, after all others.
 
     Attributes
     ----------
@@ -196,10 +196,11 @@ class CellMasses(Sums):
 class ClassMasses(Sums):
     r"""Weighted numbers of rows for every class, counted chunk by chunk.
 
-    Strategies that weight rows by class are fitted on these counts instead of the rows:
-    ``fit_statistics`` of :class:`~skweight.BalancedWeighting`,
-    ``EffectiveNumberWeighting``, ``ClassWeighting``, ``PriorWeighting`` and others. The
-    object has a size of a few hundred bytes, for any number of rows.
+    Strategies that weight rows by class can be fitted on these counts instead of the
+    rows. Examples are :class:`~skweight.BalancedWeighting`,
+    ``EffectiveNumberWeighting``, ``ClassWeighting`` and ``PriorWeighting``; their
+    method is ``fit_statistics``. The object has a size of a few hundred bytes, for any
+    number of rows.
 
     .. math:: n_k, \qquad W_k = \sum_{i \in k} s_i, \qquad \sum_{i \in k} s_i^2
 
@@ -218,7 +219,7 @@ class ClassMasses(Sums):
 
     See Also
     --------
-    summarize : Reads the chunks from files and engines.
+    summarize : Reads the chunks from files and tables.
     ScoreStatistics : For calibrators.
 
     Notes

@@ -89,7 +89,7 @@ class ScoreStatistics(Sums):
     See Also
     --------
     ClassMasses : For strategies.
-    PiecewiseMap : Applies the fitted calibrator in an engine.
+    PiecewiseMap : Applies the fitted calibrator without Python.
 
     Notes
     -----

@@ -64,7 +64,7 @@ def summarize(
     Returns
     -------
     statistics : object or list of objects
-        The given objects, updated.
+        The same objects as in the argument `statistics`, after the update.
 
     Raises
     ------

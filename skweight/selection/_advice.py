@@ -21,7 +21,8 @@ class WeightingAdvice:
     calibration : str or None
         Value for ``calibration=`` of `WeightedClassifier`.
     decision : str or CostMatrix
-        Value for ``decision=``: a rule, or the costs, if they are known.
+        Value for ``decision=`` of `WeightedClassifier`: the costs if they are known,
+        otherwise the name of a rule.
     reasons : list of str
         The reasons for the advice, with the values that were used.
     figures : dict

@@ -226,7 +226,7 @@ def _panel_title(design, metric, label):
 
 
 def write_page(comparison, path, title):
-    """Return the HTML page of a comparison; also write it if a path is given."""
+    """Return the HTML page of a comparison; if `path` is not None, also write it."""
     body = [_lead(comparison)]
     failed = comparison.failures()
     if not comparison.complete or len(failed):

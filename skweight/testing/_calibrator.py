@@ -15,12 +15,17 @@ from skweight.testing._methods import assert_has_methods
 def check_calibrator(calibrator):
     """Check that a calibrator satisfies the contract of calibrators.
 
-    The checks use two and three classes: parameters and clone; probabilities of the
-    right shape that sum to 1 and are never exactly 0 or 1; labels of any type; the
-    caller's arrays do not change; the order of rows and the scale of weights do not
-    change results; rows of weight zero are ignored, for any scores; single rows give
-    the same results as all rows together; a missing class; huge scores and weights;
-    invalid weights and scores raise errors; pickling.
+    All checks use two and three classes:
+
+    - the calibrator can be cloned and pickled, and parameters work as in scikit-learn;
+    - probabilities have the right shape, sum to 1 and are never exactly 0 or 1;
+    - labels may have any type, and a class may be missing;
+    - scores and weights may be huge;
+    - the order of rows and the scale of weights do not change the results;
+    - rows of weight zero are ignored, for any scores;
+    - single rows give the same results as all rows together;
+    - the caller's arrays do not change;
+    - invalid weights and scores raise errors.
 
     Parameters
     ----------

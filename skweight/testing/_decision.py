@@ -14,13 +14,17 @@ from skweight.testing._methods import assert_has_methods
 def check_decision(decision, *, classes=(0, 1)):
     """Check that a decision satisfies the contract of decisions.
 
-    The checks: parameters and clone; labels of shape (n,), which are elements of
-    ``decisions_`` (the classes, then decisions that are not labels) and of the same
-    type; single rows give the same results as all rows together; the caller's arrays do
-    not change; errors for probabilities with another number of columns, and before fit;
-    a description as text; pickling. For decisions that learn from rows, also: rows of
-    weight zero are ignored, and the order of rows and the scale of weights do not
-    change the decision.
+    The following is checked:
+
+    - the decision can be cloned and pickled, and parameters work as in scikit-learn;
+    - labels have shape (n,) and the type of ``decisions_``, which has the classes,
+      followed by decisions that are not labels; every label is in ``decisions_``;
+    - single rows give the same results as all rows together;
+    - the caller's arrays do not change;
+    - a wrong number of columns, or a use before the fit, raises an error;
+    - the decision describes itself as text;
+    - if the decision learns from rows, it ignores rows of weight zero, the order of the
+      rows, and the scale of the weights.
 
     Parameters
     ----------

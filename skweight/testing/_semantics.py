@@ -113,12 +113,17 @@ def check_weight_semantics(
 ):
     """Test the meaning of weights for a classifier, by fits.
 
-    The function answers these questions: Do weights change the fit? Does the scale of
-    the weights matter? Is a weight of 2 the same as duplicating the row? Is a weight of
-    0 the same as removing the row? Is ``class_weight`` the same as row weights?
-    Libraries differ in this, and seldom document it. The weights are passed as in
-    :class:`~skweight.WeightedClassifier`, also through Pipelines and searches.
-    Transformers get them, too, as population weights (weights that describe the
+    The function answers these questions:
+
+    - Do weights change the fit?
+    - Does the scale of the weights matter?
+    - Is a weight of 2 the same as duplicating the row?
+    - Is a weight of 0 the same as removing the row?
+    - Is ``class_weight`` the same as row weights?
+
+    Libraries differ in the answers, and seldom document them. The weights are passed as
+    in :class:`~skweight.WeightedClassifier`, also through Pipelines and searches.
+    Transformers get the weights as population weights (weights that describe the
     population).
 
     Parameters

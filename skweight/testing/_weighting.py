@@ -11,13 +11,20 @@ from skweight.weighting._class_level import ClassLevelWeighting
 def check_weighting(weighting, *, X=None, y=None):
     """Check that a strategy satisfies the contract of weightings.
 
-    The checks: parameters and clone; weights are finite, not negative, with mean 1;
-    `fit_weigh` and `weigh` agree on the training rows; the caller's arrays do not
-    change; weights follow the order of the rows; a row of weight 2 is the same as a
-    duplicated row; rows of weight zero are ignored, also if rows of weight zero are far
-    from all other rows; population weights and training emphasis (weights that only
-    change the learning) are returned separately; an invalid `sample_weight` raises an
-    error; pickling. If a strategy cannot weight new rows, ``weighs_new_rows`` is False.
+    The following is checked:
+
+    - the strategy can be cloned and pickled, and parameters work as in scikit-learn;
+    - weights are finite, not negative, and have a mean of 1;
+    - `fit_weigh` and `weigh` agree on the training rows;
+    - the caller's arrays do not change;
+    - weights follow the order of the rows;
+    - a row of weight 2 is the same as a duplicated row;
+    - rows of weight zero are ignored, even if they are far from all other rows;
+    - population weights and training emphasis (weights that only change the learning)
+      are returned separately;
+    - an invalid `sample_weight` raises an error.
+
+    If a strategy cannot weight new rows, ``weighs_new_rows`` must be False.
 
     Parameters
     ----------
