@@ -1,9 +1,9 @@
 """From probabilities to labels.
 
-A calibrated probability of a rare class is hardly ever above one half. The most
-probable label would therefore ignore the purpose of weighting. A decision therefore
-chooses labels in another way: by the class weights of the fit, by a threshold, or by
-the costs of mistakes.
+The calibrated probability of a rare class is hardly ever above one half. If the most
+probable label were always chosen, the rare class would hardly ever be predicted, and
+class weights would have no effect. Therefore most decisions choose labels in another
+way: by the class weights of the fit, by a threshold, or by the costs of mistakes.
 """
 
 from skweight.decision._base import BaseDecision, HeldOutRows

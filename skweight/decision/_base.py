@@ -29,7 +29,8 @@ class HeldOutRows(NamedTuple):
     X : array-like of shape (n_samples, n_features) or None
         Features of the held-out rows, with all columns.
     metadata : dict
-        Arrays with one value per held-out row that the decision requested, by name.
+        The arrays that the decision requested, by name, with one value per held-out
+        row.
 
     Examples
     --------
@@ -45,7 +46,7 @@ class HeldOutRows(NamedTuple):
     metadata: dict = {}  # noqa: RUF012 - never written to
 
     def counted(self):
-        """Return the held-out rows of positive weight, without the rows of weight 0.
+        """Return the held-out rows without the rows of weight 0.
 
         Returns
         -------
@@ -69,20 +70,20 @@ class BaseDecision(Documented, ReadOnce):
     A subclass implements ``_positions(proba, X, metadata)``, which returns the position
     of the chosen class in every row. A subclass that learns from data implements
     ``_learn(held_out, class_multiplier)``. If the subclass learns from
-    :class:`HeldOutRows`, it sets ``needs_held_out_rows = True``. The classifier then
-    computes the held-out rows once for the calibrator and the decision. If the rule is
+    :class:`HeldOutRows`, it sets ``needs_held_out_rows = True``. Then the classifier
+    computes held-out rows once, for the calibrator and for the decision. If the rule is
     a threshold on the probability of the second of two classes, the subclass sets
-    ``threshold_``. If some decisions are not labels (for example "ask a human"),
-    ``_further()`` returns the names of the decisions that are not labels. The positions
-    of these decisions follow the positions of the classes.
+    ``threshold_``. A decision need not be a label; for example, it may be "ask a
+    human". The method ``_further()`` returns the names of all decisions that are not
+    labels. Their positions come after the positions of the classes.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, in the order of the columns of the probabilities.
     decisions_ : ndarray of shape (n_decisions,)
-        The possible results of `decide`: first the labels, then decisions that are not
-        labels.
+        All possible results of `decide`: first the labels, then the decisions that are
+        not labels.
 
     Examples
     --------
@@ -100,13 +101,13 @@ class BaseDecision(Documented, ReadOnce):
     # Whether `fit` learns from probabilities of rows that the model was not fitted on.
     needs_held_out_rows = False
 
-    # Whether the rule requires probabilities of the population. If class weights of the
-    # training still raise the probability of the rare class, the rule would count the
+    # Whether the rule requires probabilities that hold in the population. If class
+    # weights still raise the probability of the rare class, the rule would count the
     # class weights twice.
     needs_true_probabilities = False
 
-    # The classifier itself passes proba, classes, class_multiplier and prevalence, so
-    # these arguments of `fit` need no metadata request of the user.
+    # The user need not request proba, classes, class_multiplier and prevalence as
+    # metadata, because the classifier itself passes these arguments to `fit`.
     __metadata_request__fit: ClassVar = dict.fromkeys(
         ("proba", "classes", "class_multiplier", "prevalence"), UNUSED
     )
@@ -123,12 +124,13 @@ class BaseDecision(Documented, ReadOnce):
         X=None,
         **metadata,
     ):
-        """Learn the rule from probabilities of rows the model was not fitted on.
+        """Learn the rule from the probabilities of held-out rows.
 
         Parameters
         ----------
         proba : array-like of shape (n_samples, n_classes), default=None
-            Probabilities of held-out rows, for rules that learn from probabilities.
+            Probabilities of held-out rows (rows that were not used to fit the model),
+            for rules that learn from probabilities.
         y : array-like of shape (n_samples,), default=None
             Labels of the held-out rows.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -136,15 +138,15 @@ class BaseDecision(Documented, ReadOnce):
         classes : array-like of shape (n_classes,)
             All labels, in the order of the columns of `proba`.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Total training weight of each class for the learner, divided by the total
-            population weight of the class; None means ones.
+            For each class, the total training weight divided by the total population
+            weight. None means 1 for every class.
         prevalence : array-like of shape (n_classes,), default=None
-            Share of each class in the population. None computes the shares from `y` and
-            `sample_weight`, if `y` is given.
+            Share of each class in the population. If it is None and `y` is given, the
+            shares are computed from `y` and `sample_weight`.
         X : array-like of shape (n_samples, n_features), default=None
             Features of the held-out rows, for rules that use features.
         **metadata : dict
-            Row-wise arrays that the rule requests by name.
+            The arrays that the rule requests by name, with one value per row.
 
         Returns
         -------
@@ -199,7 +201,7 @@ class BaseDecision(Documented, ReadOnce):
         X : array-like of shape (n_samples, n_features), default=None
             Features of the rows, for rules that use features.
         **metadata : dict
-            Row-wise arrays that the rule requests by name.
+            The arrays that the rule requests by name, with one value per row.
 
         Returns
         -------
@@ -225,7 +227,7 @@ class BaseDecision(Documented, ReadOnce):
         classes : array-like of shape (n_classes,)
             All labels.
         **metadata : dict
-            Row-wise arrays that the rule requests by name.
+            The arrays that the rule requests by name, with one value per row.
         """
 
     def side_columns(self):
@@ -234,19 +236,19 @@ class BaseDecision(Documented, ReadOnce):
         Returns
         -------
         columns : list of str or int
-            Names or positions of the columns of X that are dropped before the wrapped
-            estimator gets X.
+            Names or positions of the columns of X that the wrapped estimator does not
+            get.
         """
         return []
 
     def metadata_names(self):
-        """Return the names of the row-wise arrays that the rule requests.
+        """Return the names of the arrays that the rule requests.
 
         Returns
         -------
         names : list of str
-            Arguments of `fit` and `predict` of the classifier that are passed to the
-            decision.
+            Names of those arguments of `fit` and `predict` of the classifier that are
+            passed to the decision.
         """
         return []
 
@@ -256,8 +258,9 @@ class BaseDecision(Documented, ReadOnce):
         Returns
         -------
         routing : MetadataRequest
-            Metadata requests in the form of scikit-learn, where ``predict`` stands for
-            `decide`. A rule requests the arrays that `metadata_names` returns.
+            Metadata requests in the form of scikit-learn, in which ``predict`` stands
+            for `decide`. A rule requests the arrays whose names `metadata_names`
+            returns.
         """
         request = MetadataRequest(owner=type(self).__name__)
         for name in self.metadata_names():
@@ -307,10 +310,10 @@ def _as_weights(sample_weight):
 
 
 def positions_decided(fitted, X, classes, *, owner):
-    """Return the position of the predicted decision of a classifier for every row of X.
+    """Return, for every row of X, the position of the decision that a classifier makes.
 
-    Positions up to the number of classes are labels; higher positions are decisions
-    that are not labels.
+    With K classes, the positions 0 to K - 1 mean labels. Higher positions mean
+    decisions that are not labels.
     """
     names = getattr(getattr(fitted, "decision_", None), "decisions_", classes)
     return positions_of(np.asarray(fitted.predict(X)), names, owner=owner)

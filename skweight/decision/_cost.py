@@ -1,4 +1,4 @@
-"""The expected-cost decision: the cheapest decision, given the probabilities."""
+"""The expected-cost decision: the cheapest decision for given probabilities."""
 
 from skweight._utils.validation import say
 from skweight._utils.warn import warn
@@ -12,49 +12,50 @@ class ExpectedCostDecision(BaseDecision):
     r"""Choose the decision with the lowest expected cost.
 
     ``decision=CostMatrix(...)`` means this rule, which is also called Bayes minimum
-    risk. The probabilities must refer to the population. After a weighted fit, the
-    effect of the weights must be removed first.
+    risk. The probabilities must hold in the population. Therefore, after a weighted
+    fit, the effect of the weights must be removed first.
 
     .. math:: \hat y = \arg\min_j \sum_k p_k \, C_{kj}
 
     Parameters
     ----------
     cost : CostMatrix, dict or DataFrame
-        Costs, which may differ between rows. Instead of a `CostMatrix`, pass a dict
-        with ``fp`` and ``fn``, a nested dict ``{true: {decided: cost}}``, or a
-        DataFrame with axes named "true" and "predicted".
+        Costs, which may differ between rows. You can also pass a dict with ``fp`` and
+        ``fn``, a nested dict ``{true: {decided: cost}}``, or a DataFrame with axes
+        named "true" and "predicted".
     drop : bool, default=False
-        Whether columns of X with costs are hidden from the estimator. False lets the
-        estimator use the columns as features, because costs are often informative. The
-        columns are needed at prediction in both cases.
+        Whether the cost columns of X are hidden from the estimator. If False, the
+        estimator uses the cost columns as features, because costs are often
+        informative. In both cases, the cost columns are needed at prediction.
     accept_weighted : bool, default=False
-        Whether to use the probabilities of a weighted fit without correction. True
-        counts the class weights twice and usually loses money. False raises an error
-        instead.
+        Whether to use the probabilities of a weighted fit without correction. If True,
+        the class weights are counted twice, which usually raises the costs. If False,
+        these probabilities raise an error.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, in the order of the columns of the probabilities.
     decisions_ : ndarray of shape (n_decisions,)
-        The possible results of `decide`: first the labels, then decisions of the cost
-        matrix that are not labels, such as "ask". If labels and other decisions have
-        different types, the dtype is object, see the notes of `CostMatrix`.
+        All possible results of `decide`: first the labels, then the decisions of the
+        cost matrix that are not labels, such as "ask". If labels and other decisions
+        have different types, the dtype is object; see the notes of `CostMatrix`.
     cost_ : CostMatrix
         The costs, in the order of ``classes_``.
     n_unreasonable_ : int
-        Training rows in which a wrong decision costs less than the right decision. The
-        number is set by `check_rows`, which a classifier calls, if costs differ between
-        rows.
+        Number of training rows in which a wrong decision costs less than the right
+        decision. If costs differ between rows, the method `check_rows`, which a
+        classifier calls, sets this number.
     threshold_ : float
         The smallest probability of the second class at which this class is chosen,
-        ``(fp - tn) / (fp - tn + fn - tp)``. The attribute exists only with two classes,
-        no further decision, and costs that are constant and reasonable.
+        ``(fp - tn) / (fp - tn + fn - tp)``. The attribute exists only under three
+        conditions. There are two classes, and all decisions are labels. All rows have
+        the same costs. Mistakes cost more than right decisions.
 
     Raises
     ------
     ValueError
-        In `fit`, if labels are missing or unknown; in `decide`, if costs are missing.
+        In `fit`, if labels are missing or unknown. In `decide`, if costs are missing.
 
     Warns
     -----
@@ -64,14 +65,15 @@ class ExpectedCostDecision(BaseDecision):
 
     See Also
     --------
-    TunedDecision : Finds a threshold on held-out rows instead of trusting the
+    TunedDecision : Finds a threshold on held-out rows; does not require right
         probabilities.
 
     Notes
     -----
-    The expected costs of decisions are compared, never divided. If two decisions have
-    the same expected cost, the more probable label is chosen, otherwise the first
-    decision. The time is O(n K D) and the memory O(n D) for K classes and D decisions.
+    The expected costs of decisions are compared, never divided. If several decisions
+    have the lowest expected cost, the most probable label among them is chosen. If no
+    label is among them, the first of them is chosen. The time is O(n K D) and the
+    memory O(n D) for K classes and D decisions.
 
     References
     ----------
@@ -105,11 +107,11 @@ class ExpectedCostDecision(BaseDecision):
 
     @property
     def needs_true_probabilities(self):
-        """Whether probabilities of a fit with class weights raise an error."""
+        """Whether an error is raised for probabilities of a fit with class weights."""
         return not self.accept_weighted
 
     def check_rows(self, X, classes, **metadata):
-        """Raise if the costs do not name the labels, or cannot be read from the rows.
+        """Raise if a label has no costs, or if costs cannot be read from the rows.
 
         Parameters
         ----------
@@ -118,23 +120,23 @@ class ExpectedCostDecision(BaseDecision):
         classes : array-like of shape (n_classes,)
             All labels.
         **metadata : dict
-            Row-wise arrays that the costs request by name.
+            The arrays that the costs request by name, with one value per row.
         """
         self.n_unreasonable_ = check_costs(self.cost, X, classes, metadata)
 
     def side_columns(self):
-        """Return the columns with costs, if they are hidden from the estimator.
+        """Return the cost columns of X if they are hidden from the estimator.
 
         Returns
         -------
         columns : list of str or int
-            Names or positions of the columns of X that are dropped before the wrapped
-            estimator gets X.
+            Names or positions of the columns of X that the wrapped estimator does not
+            get.
         """
         return as_cost_matrix(self.cost).columns if self.drop else []
 
     def metadata_names(self):
-        """Return the names of the row-wise arrays with costs.
+        """Return the names of the arrays that hold costs.
 
         Returns
         -------
@@ -187,7 +189,7 @@ class ExpectedCostDecision(BaseDecision):
 
 
 def check_costs(cost, X, classes, metadata):
-    """Raise if costs cannot be read; count rows in which a mistake is cheaper.
+    """Raise if costs cannot be read; count the rows in which a mistake is cheaper.
 
     Parameters
     ----------
@@ -198,12 +200,12 @@ def check_costs(cost, X, classes, metadata):
     classes : array-like of shape (n_classes,)
         All labels.
     metadata : dict
-        Row-wise arrays that the costs request by name.
+        The arrays that the costs request by name, with one value per row.
 
     Returns
     -------
     n_unreasonable : int
-        Rows in which a wrong decision costs less than the right decision.
+        Number of rows in which a wrong decision costs less than the right decision.
     """
     cost = as_cost_matrix(cost, labels=classes).align(classes)
     costs = cost.resolve(X, **metadata)
@@ -217,9 +219,9 @@ def check_costs(cost, X, classes, metadata):
             "print(cost.check(X, y)).",
             DecisionWarning,
         )
-    # A few rows in which a mistake is cheaper are normal: a check that costs 10 is too
-    # expensive for a fraud of 5. If a mistake is cheaper in most rows, a cost usually
-    # has the wrong sign.
+    # A few rows in which a mistake is cheaper are normal. For example, a check that
+    # costs 10 is too expensive for a fraud of 5. If a mistake is cheaper in most rows,
+    # a cost usually has the wrong sign.
     if n_wrong > len(wrong) / 2:
         k, j = _cheapest_mistake(tables)
         where = f"in {n_wrong:,} of {len(wrong):,} rows " if costs.ndim == 3 else ""

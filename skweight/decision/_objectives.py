@@ -1,4 +1,4 @@
-"""Objectives of the threshold search: scores of labels, computed from running sums."""
+"""Objectives of the threshold search: scores of labels, from running sums."""
 
 import warnings
 
@@ -9,8 +9,9 @@ from sklearn.metrics import get_scorer
 
 from skweight._utils.validation import did_you_mean, say
 
-# Scorers without a formula are called once for every candidate threshold. With three or
-# more classes, each sweep searches once per class, with at most MOST_CALLS candidates.
+# A scorer without a formula is called once for every candidate threshold. With three or
+# more classes, each sweep searches the threshold of each class once, with at most
+# MOST_CALLS candidates.
 MOST_CALLS = 50
 
 
@@ -49,15 +50,16 @@ def _matthews(hits, decided, true):
     total = true.sum()
     covariance = hits.sum(axis=1) * total - decided @ true
     spread = (total**2 - (decided**2).sum(axis=1)) * (total**2 - true @ true)
-    # If all rows have the same decision, the spread is 0, but rounding errors may make
-    # the computed spread positive.
+    # If all rows have the same decision, the spread is 0. Rounding errors may make the
+    # computed spread positive.
     spread[spread < 1e-12 * total**4] = 0.0
     return _over(covariance, np.sqrt(spread))
 
 
 def _averaged(per_class):
     def mean(hits, decided, true):
-        # As in scikit-learn, the mean is over classes that occur as label or decision.
+        # As in scikit-learn, the mean is taken over the classes that occur among the
+        # labels or among the decisions.
         occurs = (true > 0) | (decided > 0)
         return _over((per_class(hits, decided, true) * occurs).sum(1), occurs.sum(1))
 
@@ -85,7 +87,7 @@ FORMULAS = {
     **{f"{name}_weighted": _weighted(score) for name, score in _PER_CLASS.items()},
 }
 
-# Scores of a single class, which is the positive class if there are two classes.
+# Scores of a single class. If there are two classes, it is the positive class.
 ONE_CLASS = _PER_CLASS
 
 
@@ -95,7 +97,10 @@ def least_cost(outcomes):
 
 
 def by_formula(name, positive=None):
-    """Return the objective of a named score; `positive` is the code of a class."""
+    """Return the objective of a named score.
+
+    ``positive`` is the code of the class if the score is a score of one class.
+    """
 
     def objective(outcomes):
         sums = outcomes.hits, outcomes.decided, outcomes.true
@@ -124,8 +129,8 @@ class _Labels(ClassifierMixin, BaseEstimator):
 def by_scorer(scorer, classes, *, weighted):
     """Return the objective of any scorer of labels.
 
-    A score of labels depends only on the weight in each cell of the confusion matrix.
-    The score is therefore computed on one weighted row per cell.
+    A score of labels depends only on the total weight in each entry of the confusion
+    matrix. Therefore the scorer gets only one weighted row per entry.
 
     Parameters
     ----------
@@ -171,14 +176,14 @@ def _call(scorer, classes, true, decided, mass):
     labels = _Labels(classes, classes[decided])
     weights = {} if mass is None else {"sample_weight": mass}
     with warnings.catch_warnings():
-        # If a candidate threshold gives all rows the same decision, the precision is
-        # not defined, and the score is 0.
+        # If a candidate threshold gives all rows the same decision, the precision of
+        # the other class is not defined, and counts as 0.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         return scorer(labels, np.zeros((true.size, 1)), classes[true], **weights)
 
 
 def check_scorer(scorer, classes):
-    """Raise if a scorer uses probabilities or scores, which a threshold cannot change.
+    """Raise if a scorer uses probabilities or scores. A threshold changes only labels.
 
     The scorer is called on artificial rows. Other errors of the scorer are ignored,
     because real rows may not cause these errors.

@@ -29,11 +29,12 @@ def resolve_decision(spec, labels=None):
     Parameters
     ----------
     spec : str, float, CostMatrix or decision
-        ``"auto"``, ``"argmax"``, ``"balanced"``, ``"tuned"``, a threshold, a dict
-        ``{label: threshold}`` with a single label, a cost matrix, or an object with
-        `fit` and `decide`.
+        One of the names ``"auto"``, ``"argmax"``, ``"balanced"`` and ``"tuned"``; a
+        threshold; a dict ``{label: threshold}`` with a single label; a cost matrix; or
+        an object with the methods `fit` and `decide`.
     labels : array-like, default=None
-        Known labels, for the error message about an array of costs.
+        The labels, if they are known. The error message about an array of costs uses
+        them.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def resolve_decision(spec, labels=None):
 
 
 def _names_thresholds(spec):
-    """Return whether a dict maps labels to numbers and has no keys "fp" and "fn"."""
+    """Return whether a dict maps labels to numbers, without the keys "fp" and "fn"."""
     return (
         isinstance(spec, dict)
         and bool(spec)

@@ -11,8 +11,8 @@ from skweight.exceptions import DecisionWarning
 class ArgmaxDecision(BaseDecision):
     r"""Choose the most probable class.
 
-    Use this rule if all mistakes cost the same. If probabilities are calibrated, the
-    rule hardly ever chooses a rare class.
+    Use this rule if all mistakes have the same cost. With calibrated probabilities,
+    this rule hardly ever chooses a rare class.
 
     .. math:: \hat y = \arg\max_k p_k
 
@@ -21,12 +21,12 @@ class ArgmaxDecision(BaseDecision):
     classes_ : ndarray of shape (n_classes,)
         The labels, in the order of the columns of the probabilities.
     threshold_ : float
-        With two classes, 0.5: the second class is chosen if the probability of the
-        second class is higher.
+        With two classes, 0.5. The second class is chosen if its probability is higher
+        than this threshold.
 
     Notes
     -----
-    The first of several equally probable classes is chosen.
+    If several classes are equally probable, the first of them is chosen.
 
     Examples
     --------
@@ -44,32 +44,32 @@ class ArgmaxDecision(BaseDecision):
 
 
 class EmphasisDecision(BaseDecision):
-    r"""Choose labels by the class weights of the fit and calibrated probabilities.
+    r"""Choose labels by calibrated probabilities, times the class weights of the fit.
 
-    If classes were weighted by :math:`w_k` and the model was then calibrated, the
-    decision is
+    Suppose that class k had the weight :math:`w_k` in training, and that the model was
+    then calibrated. The decision is
 
     .. math:: \hat y = \arg\max_k w_k p_k,
 
-    The weighted model makes the same choice if calibration exactly undoes the effect of
-    the class weights, because the probabilities of the weighted model are then
-    proportional to :math:`w_k p_k`. With two classes the second class is chosen if
+    If calibration exactly undoes the effect of the class weights, the probabilities of
+    the weighted model are proportional to :math:`w_k p_k`. Therefore the weighted model
+    makes the same decision. With two classes, the second class is chosen if
 
     .. math:: p > \frac{w_0}{w_0 + w_1},
 
-    If the class weights balance the classes, the threshold for the second class is the
-    prevalence of the second class.
+    If the class weights balance the classes, this threshold is the prevalence of the
+    second class.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, in the order of the columns of the probabilities.
     class_multiplier_ : ndarray of shape (n_classes,)
-        The class weights :math:`w_k`: total training weight of each class divided by
-        the total population weight of the class.
+        The class weights :math:`w_k`. For each class, this is the total training weight
+        divided by the total population weight.
     threshold_ : float
-        With two classes, :math:`w_0 / (w_0 + w_1)`: the second class is chosen if the
-        probability of the second class is higher.
+        With two classes, :math:`w_0 / (w_0 + w_1)`. The second class is chosen if its
+        probability is higher than this threshold.
 
     Notes
     -----
@@ -83,7 +83,7 @@ class EmphasisDecision(BaseDecision):
 
     Examples
     --------
-    A fit gave the rare class 19 times the weight of the common class:
+    In a fit, the weight of the rare class was 19 times the weight of the common class:
 
     >>> from skweight.decision import EmphasisDecision
     >>> decision = EmphasisDecision().fit(
@@ -109,10 +109,11 @@ class BalancedDecision(BaseDecision):
 
     .. math:: \hat y = \arg\max_k p_k / \pi_k
 
-    ``decision="balanced"`` means this rule. It gives the labels of a balanced model,
-    from calibrated probabilities, for any weights in training. With two classes, the
-    second class is chosen if its probability p is above its prevalence :math:`\pi`. If
-    the probabilities are right, this rule has the largest balanced accuracy.
+    ``decision="balanced"`` means this rule. From calibrated probabilities, it gives the
+    labels that a model with balanced classes would give. The training weights do not
+    matter. With two classes, the second class is chosen if its probability p is above
+    its prevalence :math:`\pi`. If the probabilities are right, this rule has the
+    largest balanced accuracy.
 
     Attributes
     ----------
@@ -121,8 +122,8 @@ class BalancedDecision(BaseDecision):
     prevalence_ : ndarray of shape (n_classes,)
         Share of each class in the population.
     threshold_ : float
-        With two classes, the prevalence of the second class, which is chosen if the
-        probability of the second class is higher.
+        With two classes, the prevalence of the second class. The second class is chosen
+        if its probability is higher than this threshold.
 
     Raises
     ------
@@ -135,10 +136,10 @@ class BalancedDecision(BaseDecision):
 
     Notes
     -----
-    ``WeightedClassifier.set_prevalence`` does not change labels, because it changes
-    probability and prevalence together. A class without rows in the population is never
-    chosen. If several classes have the same ratio of probability to prevalence, the
-    first of these classes is chosen.
+    ``WeightedClassifier.set_prevalence`` does not change labels, because it changes the
+    probabilities and the prevalence by the same factors. A class without rows in the
+    population is never chosen. If several classes have the same ratio of probability to
+    prevalence, the first of these classes is chosen.
 
     References
     ----------
@@ -198,20 +199,20 @@ class ThresholdDecision(BaseDecision):
 
     .. math:: \hat y = k \iff p_k \ge \text{threshold}
 
-    If the probability of the label is below the threshold, the most probable of the
-    other labels is chosen. ``decision={"fraud": 0.05}`` and ``decision=0.05`` mean this
-    rule.
+    If the probability of the label is below the threshold, another label is chosen: the
+    most probable of the other labels. ``decision={"fraud": 0.05}`` and
+    ``decision=0.05`` mean this rule.
 
     Parameters
     ----------
     threshold : float, default=0.5
-        Smallest probability at which the label is chosen, in [0, 1]. Raising the
-        threshold increases the precision of the label and reduces the recall.
+        Smallest probability at which the label is chosen, in [0, 1]. A higher threshold
+        usually increases the precision of the label, and it reduces the recall.
     label : object, default=None
         Label to which the threshold applies. None means the second of two classes in
-        sorted order, as in scikit-learn. The second class is the positive class if the
-        labels are 0 and 1, -1 and 1, or False and True. Set `label` for all other
-        labels.
+        sorted order, as in scikit-learn. If the labels are 0 and 1, -1 and 1, or False
+        and True, the second class is the positive class. If you have other labels, set
+        `label`.
 
     Attributes
     ----------
@@ -232,9 +233,9 @@ class ThresholdDecision(BaseDecision):
     Warns
     -----
     DecisionWarning
-        In `check_rows`, if `label` is not given, and labels are not 0 and 1, -1 and 1,
-        or booleans. A classifier calls `check_rows` once before the fit. The message
-        names the label of the threshold.
+        In `check_rows`, if `label` is None and the labels are not 0 and 1, -1 and 1, or
+        booleans. A classifier calls `check_rows` once before the fit. The message names
+        the label to which the threshold applies.
 
     Notes
     -----

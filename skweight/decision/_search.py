@@ -1,15 +1,15 @@
-"""Exact search for thresholds, which skips only candidates that cannot be the best.
+"""Exact search for thresholds. It skips only candidates that cannot be the best.
 
-The effect of a threshold depends only on the rows above the threshold. All values
-between two neighbouring scores are therefore one candidate. The search goes from the
-highest candidate down. At each step, one group of rows with equal scores changes from
-one decision to another. Everything that an objective needs is therefore a running sum.
+The effect of a threshold depends only on the rows above it. Therefore all values
+between two neighbouring scores are one candidate. The search starts at the highest
+candidate and goes down. At each step, one group of rows with equal scores changes from
+one decision to another. Therefore an objective needs only running sums.
 
-An objective maps the results of the candidates, :class:`Outcomes`, to one number for
-each candidate. Higher is better. A hit is a row with the right decision. Most
-objectives reward hits: if one class gets more hits and no other class loses hits, the
-objective does not decrease. With an objective that rewards hits and many rows, only the
-rows near the best candidate are sorted.
+An objective is a function of :class:`Outcomes`, the results of the candidates. It
+returns one number for each candidate. Higher is better. A hit is a row with the right
+decision. Most objectives reward hits: if one class gets more hits and no other class
+loses hits, the objective does not decrease. If the objective rewards hits and there are
+many rows, only the rows near the best candidate are sorted.
 """
 
 from typing import NamedTuple
@@ -22,8 +22,8 @@ from skweight._utils.quantiles import ValueCells
 SMALLEST = 1e-300
 # Relative differences below ROUNDING are rounding errors.
 ROUNDING = 1e-12
-# If the same numbers are summed in another order, the relative difference of the sums
-# is below _SUMS.
+# If the same numbers are added in two different orders, the relative difference of the
+# two sums is below _SUMS.
 _SUMS = 1e-9
 # With fewer rows than _MANY_ROWS, sorting all rows is as fast as the search that first
 # divides the rows into cells (intervals of scores).
@@ -36,12 +36,13 @@ class Outcomes(NamedTuple):
     Attributes
     ----------
     hits : ndarray of shape (m, n_classes)
-        For each candidate, the weight of the rows of each class that get the right
-        decision.
+        For each candidate and class, the total weight of the rows of the class that get
+        the right decision.
     decided : ndarray of shape (m, n_classes)
-        For each candidate, the weight of the rows that are assigned to each class.
+        For each candidate and class, the total weight of the rows that are assigned to
+        the class.
     true : ndarray of shape (n_classes,)
-        Weight of the rows of each class.
+        Total weight of the rows of each class.
     cost : ndarray of shape (m,) or None
         Total cost of each candidate, if decisions have costs.
     cells : callable
@@ -77,19 +78,19 @@ class Rows(NamedTuple):
 
 
 def outcomes_along(rows, before, after, order, ends):
-    """Return the outcomes of candidates if rows change decision in the given order.
+    """Return the outcomes of candidates if rows change their decision in a given order.
 
     Parameters
     ----------
     rows : Rows
         Held-out rows whose decisions are searched.
     before, after : ndarray of shape (n_samples,)
-        Decision of every row before and after the row changes.
+        Decision of every row before the change, and after the change.
     order : ndarray of shape (n_samples,)
         The order in which rows change.
     ends : ndarray of shape (m - 1,)
-        Number of changed rows for every candidate except the first candidate, for which
-        no row has changed.
+        Number of changed rows for every candidate except the first. At the first
+        candidate, no row has changed.
 
     Returns
     -------
@@ -97,8 +98,8 @@ def outcomes_along(rows, before, after, order, ends):
     """
     n_classes = rows.proba.shape[1]
     weight = rows.weight[order]
-    # The codes of the classes are stored as small integers, because fewer bytes are
-    # then read in random order.
+    # The codes of the classes are read in random order. They are stored as small
+    # integers, so that fewer bytes are read.
     codes = rows.codes.astype(np.min_scalar_type(n_classes))[order]
     old, new = (part if _all_equal(part) else part[order] for part in (before, after))
     last = _last_of_groups(ends, codes.size)
@@ -142,7 +143,7 @@ def outcomes_along(rows, before, after, order, ends):
 
 
 def _last_of_groups(ends, n_rows):
-    """Return the last row of every group, as a slice if every group has one row."""
+    """Return the last row of every group; a slice if every group has only one row."""
     return slice(None) if ends.size == n_rows else ends - 1
 
 
@@ -173,7 +174,9 @@ def _of_class(classes, k, mass):
 
 
 def groups(values):
-    """Return the descending order, and end and least value of groups of equal values.
+    """Sort values downwards; return the order, and ends and lowest values of groups.
+
+    A group is a run of equal values.
 
     The given values are not negative. Values that differ only by rounding errors count
     as equal. Rows with equal values change to another decision together.
@@ -188,24 +191,25 @@ def groups(values):
 
 
 def first_best(values):
-    """Return the position of the first value that equals the largest up to rounding.
+    """Return the position of the first value that is the largest, up to rounding.
 
-    Candidates often have exactly the same objective. The order of the rows changes the
-    last digits of the sums, but must not decide which candidate is best.
+    The objectives of several candidates are often exactly equal. The order of the rows
+    changes the last digits of sums. This order must not decide which candidate is the
+    best.
     """
     best = values.max()
     return int(np.argmax(values >= best - ROUNDING * abs(best)))
 
 
 def best_threshold(rows, objective):
-    """Return the threshold on the second of two classes with the best objective.
+    """Return the best threshold for the second of two classes, and its objective.
 
     Returns
     -------
     threshold : float
-        The middle between the lowest score above and the highest score below the
-        threshold. New rows with scores near these two scores then get the same decision
-        as the held-out rows.
+        The threshold lies in the middle between two neighbouring scores of held-out
+        rows. A new row with a score near one of these two scores gets the same decision
+        as the held-out row.
     best : float
         The objective at the threshold.
     """
@@ -213,8 +217,9 @@ def best_threshold(rows, objective):
         merged, reached = _merge_hopeless(rows, objective)
         threshold, best = _best_of_all(merged, objective)
         # The end of a cell (an interval of scores) may lie between rows with equal
-        # scores, which no threshold separates. Then no threshold reaches the objective
-        # at the end of this cell, and all rows are searched.
+        # scores. No threshold separates these rows. Then it is possible that no
+        # threshold reaches the objective at the end of this cell, and all rows are
+        # searched.
         if best >= reached:
             return threshold, best
     return _best_of_all(rows, objective)
@@ -240,22 +245,22 @@ def _best_of_all(rows, objective):
 
 
 def _merge_hopeless(rows, objective):
-    """Merge the rows between which no threshold can be the best.
+    """Merge neighbouring rows if no threshold between them can be the best.
 
     The rows are divided into cells, which are intervals of rising scores. A hit is a
-    row with the right decision. A threshold inside a cell has at most the hits of class
-    1 at the lower end of the cell, and the hits of class 0 at the upper end. These hits
-    give an upper bound of the objective. A cell is closed if the upper bound is below
-    the objective at the end of some cell. Neighbouring closed cells become one row per
-    class.
+    row with the right decision. For a threshold inside a cell, the hits of class 1 are
+    at most those at the lower end of the cell. The hits of class 0 are at most those at
+    the upper end. These two numbers give an upper bound of the objective. If this bound
+    is below the objective at the end of any cell, the cell is closed. Neighbouring
+    closed cells become one row per class.
 
     Returns
     -------
     merged : Rows
-        The rows of open cells (where the best threshold may be), and one row per class
-        for the closed cells between the open cells.
+        The rows of open cells (the best threshold may lie in them), and one row per
+        class for each group of neighbouring closed cells.
     reached : float
-        The best objective at the end of a cell, minus possible rounding errors.
+        The best objective at the end of any cell, minus possible rounding errors.
     """
     scores = np.ascontiguousarray(rows.proba[:, 1])
     cells = ValueCells(scores)
@@ -266,7 +271,7 @@ def _merge_hopeless(rows, objective):
     above, up_to = from_top[:-1], from_top[1:]
 
     def value(decided):
-        """Return the objective; `decided` is the weight per class that is called 1."""
+        """Return the objective; `decided` is the weight per class with decision 1."""
         left = true - decided
         hits = np.column_stack([left[:, 0], decided[:, 1]])
         sums = np.column_stack([left.sum(axis=1), decided.sum(axis=1)])
@@ -295,12 +300,12 @@ def _merge_hopeless(rows, objective):
 
 
 def decided_by(proba, thresholds):
-    """Return the class whose probability is highest relative to its threshold."""
+    """Return the class for which probability divided by threshold is highest."""
     return (proba / thresholds).argmax(axis=1)
 
 
 def best_thresholds(rows, objective, starts, *, max_sweeps=50):
-    """Return one threshold per class, which no change of a single threshold improves.
+    """Return one threshold per class; no change of a single threshold is better.
 
     The exact search finds the threshold of one class, while the other thresholds are
     fixed. The search is repeated for all classes until a whole sweep changes nothing.
@@ -312,7 +317,7 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
     objective : callable
         Function of `Outcomes` that returns one number per candidate.
     starts : list of ndarray of shape (n_classes,)
-        Thresholds to start from; the best result is returned.
+        Thresholds from which searches start; the best result is returned.
     max_sweeps : int, default=50
         Largest number of sweeps for one start.
 
@@ -339,17 +344,17 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
 
 
 def _one_class(rows, objective, thresholds, code):
-    """Return the best threshold of a class, for fixed others, and the objective."""
+    """Return the best threshold of one class, for fixed others, and its objective."""
     ratios = rows.proba / thresholds
     ratios[:, code] = -np.inf
     rival = np.maximum(ratios.max(axis=1), SMALLEST)
     otherwise = (ratios >= rival[:, None] * (1 - ROUNDING)).argmax(axis=1)
-    # A row gets this class if the level of the row is above the threshold of the class.
+    # A row gets this class if the threshold of the class is below the level of the row.
     level = np.maximum(rows.proba[:, code] / rival, SMALLEST)
     order, ends, levels = groups(level)
     outcomes = outcomes_along(rows, otherwise, np.full(level.size, code), order, ends)
     values = objective(outcomes)
-    # The present threshold is a candidate too, and is kept unless another candidate is
+    # The current threshold is also a candidate. It is kept unless another candidate is
     # better.
     now = int(np.count_nonzero(levels > thresholds[code] * (1 + ROUNDING)))
     chosen = first_best(values)

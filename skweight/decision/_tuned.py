@@ -22,30 +22,31 @@ from skweight.decision._search import Rows, best_threshold, best_thresholds, dec
 class TunedDecision(BaseDecision):
     r"""Tune thresholds for the best score or the lowest cost on held-out rows.
 
-    ``decision="tuned"`` means this rule. The calibrator already has held-out rows,
-    which are also used for tuning, so tuning needs no further fits. Without
-    calibration, held-out rows are computed once. All possible thresholds are evaluated,
-    not only a grid.
+    ``decision="tuned"`` means this rule. Tuning uses the held-out rows of the
+    calibrator, so it needs no further fits. Without calibration, held-out rows are
+    computed once for tuning. The search takes all possible thresholds into account, not
+    only a grid.
 
     With two classes there is one threshold, :math:`\hat y = 1 \iff p \ge t`. With more
     classes, each class has a threshold,
 
     .. math:: \hat y = \arg\max_k p_k / t_k,
 
-    and thresholds are tuned class by class until no change of a single threshold
-    improves the result. If costs differ between rows, one threshold for all rows is
-    worse than the expected-cost decision. Use :class:`ExpectedCostDecision` instead.
+    and the thresholds are tuned one after the other, until no change of a single
+    threshold improves the result. If costs differ between rows, use
+    :class:`ExpectedCostDecision` instead: one threshold for all rows is worse.
 
     Parameters
     ----------
     scoring : str or callable, default="balanced_accuracy"
-        Score of labels to maximise: the name of a scorer of scikit-learn, or a scorer
-        made by :func:`sklearn.metrics.make_scorer`. Not used with `cost`.
+        The score of labels that is maximised. Pass the name of a scikit-learn scorer,
+        or a scorer made by :func:`sklearn.metrics.make_scorer`. If `cost` is passed,
+        `scoring` is not used.
     cost : CostMatrix, dict or DataFrame, default=None
         Costs of decisions; the total cost of the held-out rows is minimised.
     drop : bool, default=False
-        Whether columns of X with costs are hidden from the estimator. The cost columns
-        are not needed at prediction.
+        Whether the cost columns of X are hidden from the estimator. If they are hidden,
+        they are not needed at prediction.
 
     Attributes
     ----------
@@ -58,33 +59,40 @@ class TunedDecision(BaseDecision):
         Thresholds of all classes with a sum of one, because only the ratios of
         thresholds matter.
     best_score_ : float
-        The score on the held-out rows, or minus the mean cost. The score is optimistic,
-        because the thresholds were chosen by this score.
+        The score on the held-out rows, or the negative mean cost. This number is
+        optimistic, because the thresholds were chosen by it.
 
     Raises
     ------
     ValueError
-        In `fit`, if there are no held-out rows, the score or the costs do not match the
-        labels, or the costs name a decision that is not a label.
+        In `fit`, if there are no held-out rows, if the score or the costs do not match
+        the labels, or if the costs name a decision that is not a label.
 
     See Also
     --------
     ExpectedCostDecision : Decides row by row, with the costs of each row.
-    sklearn.model_selection.TunedThresholdClassifierCV : Evaluates a grid, for two
-        classes only, with its own fits.
+    sklearn.model_selection.TunedThresholdClassifierCV : For two classes only;
+        evaluates a grid, and makes its own fits.
 
     Notes
     -----
-    A threshold is the middle between the two neighbouring probabilities of held-out
-    rows. If several thresholds have the same score, the highest is used. Costs,
-    accuracy, balanced accuracy, Matthews' coefficient, and precision, recall, F1 and
-    Jaccard (of the positive class, "_macro" or "_weighted") take O(n log n) time with
-    two classes. Without costs and with many rows, only the rows near the best threshold
-    are sorted. With K classes, the named scores take O(n (log n + K)) time per class
-    and sweep (a sweep searches once per class). Any other scorer is called once per
-    candidate threshold, each time on the weighted cells of the confusion matrix. With
-    three or more classes, any other scorer gets only 50 candidates per class and sweep.
-    Population weights are always used.
+    A threshold lies in the middle between two neighbouring probabilities of held-out
+    rows. If several thresholds have the same score, the highest is used. Population
+    weights are always used.
+
+    Some objectives have a fast formula:
+
+    - costs, accuracy, balanced accuracy and Matthews' coefficient;
+    - precision, recall, F1 and Jaccard, of the positive class or with the suffix
+      "_macro" or "_weighted".
+
+    With two classes, these objectives take O(n log n) time. With many rows and without
+    costs, only the rows near the best threshold are sorted. With K classes, a sweep
+    searches the threshold of each class once. A search takes O(n (log n + K)) time.
+
+    Any other scorer is called once per candidate threshold, each time on the weighted
+    entries of the confusion matrix. With three or more classes, only 50 candidates are
+    tried in each search.
 
     References
     ----------
@@ -112,7 +120,7 @@ class TunedDecision(BaseDecision):
         self.drop = drop
 
     def check_rows(self, X, classes, **metadata):
-        """Raise if the costs or the score do not match the labels.
+        """Raise an error if the costs or the score do not match the labels.
 
         Parameters
         ----------
@@ -121,7 +129,7 @@ class TunedDecision(BaseDecision):
         classes : array-like of shape (n_classes,)
             All labels.
         **metadata : dict
-            Row-wise arrays that the costs request by name.
+            The arrays that the costs request by name, with one value per row.
         """
         if self.cost is not None:
             cost = as_cost_matrix(self.cost, labels=classes)
@@ -132,20 +140,20 @@ class TunedDecision(BaseDecision):
             check_scorer(resolve_scorer(self.scoring), np.asarray(classes))
 
     def side_columns(self):
-        """Return the columns with costs, if they are hidden from the estimator.
+        """Return the cost columns of X if they are hidden from the estimator.
 
         Returns
         -------
         columns : list of str or int
-            Names or positions of the columns of X that are dropped before the wrapped
-            estimator gets X.
+            Names or positions of the columns of X that the wrapped estimator does not
+            get.
         """
         if self.cost is None or not self.drop:
             return []
         return as_cost_matrix(self.cost).columns
 
     def metadata_names(self):
-        """Return the names of the row-wise arrays with costs.
+        """Return the names of the arrays that hold costs.
 
         Returns
         -------
@@ -191,8 +199,8 @@ class TunedDecision(BaseDecision):
             costs = cost.of_decisions(held_out.y, held_out.X, **held_out.metadata)
         codes = positions_of(held_out.y, self.classes_, owner=type(self).__name__)
         # Only the ratios of weights matter, so weights are divided by the largest
-        # weight. If all weights are equal, every weight is then 1, and a scorer that
-        # accepts no weights can count rows.
+        # weight. Then equal weights are all 1, and a scorer that accepts no weights can
+        # count rows.
         rows = Rows(held_out.proba, codes, weight / weight.max(), costs)
         objective = self._objective(self.classes_, weighted)
         if self.classes_.size == 2:

@@ -1,8 +1,8 @@
-"""Ratios of two densities, p_target / p_source, from a sample of each population.
+"""Estimate the ratio p_target / p_source of two densities, from one sample of each.
 
-Density-ratio estimators can be used alone: call ``fit(X_source, X_target)``, then
-``ratio(X)`` for any rows. The weighting strategies for covariate shift use these
-estimators.
+You can use a density-ratio estimator alone: call ``fit(X_source, X_target)``, then
+``ratio(X)`` for any rows. The weighting strategies for covariate shift use
+density-ratio estimators.
 """
 
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ else:
     )
 
 
-__all__ = [  # noqa: RUF022, in the order that the tests sort in
+__all__ = [  # noqa: RUF022, in the sort order of the tests
     "BaseDensityRatio",
     "ClassifierRatio",
     "DensityRatioSearch",

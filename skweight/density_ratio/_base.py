@@ -1,4 +1,4 @@
-"""The base of all density-ratio estimators: fit, held-out score, diagnostics."""
+"""The base class of density-ratio estimators: fit, held-out score and diagnostics."""
 
 from contextlib import ExitStack, contextmanager
 from copy import copy
@@ -27,12 +27,12 @@ from skweight.density_ratio._tables import (
 from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 from skweight.weights import effective_sample_size, pareto_diagnostics
 
-# Largest number of source rows from which the statistics of a fit are computed.
+# The statistics of a fit are computed from at most this many source rows.
 _REPORT_ROWS = 10_000
 
 # A fit warns if the mean ratio over the source is less than one by at least this value.
-# If the source covers the whole target and has some hundreds of rows, the mean ratio of
-# every method differs from one by less than .2 (tested).
+# A test shows that the mean ratio of every method differs from one by less than .2, if
+# the source covers the whole target and has some hundreds of rows.
 _MISSING_MASS = 0.3
 LARGEST_MEAN = 2.0
 _SMALLEST_SHARE = 0.02
@@ -47,18 +47,18 @@ class RatioReport(NamedTuple):
     Parameters
     ----------
     mean_ratio : float
-        Mean of the ratio over the source rows, before any normalising. The mean
-        estimates the share of the target that lies where the source has rows.
+        Mean of the ratio over the source rows, before any normalisation. It estimates
+        which share of the target lies in regions with source rows.
     missing_target_mass : float
-        One minus ``mean_ratio``: the share of the target that no source row can
-        represent. NaN if the estimator makes the mean one by construction.
+        One minus ``mean_ratio``. It estimates the share of the target in regions
+        without source rows. NaN for estimators whose mean ratio is always one.
     effective_sample_size : float
-        Effective number of source rows (Kish) after weighting with the ratio.
+        Kish's effective number of source rows, with the ratio as an additional weight.
     effective_share : float
-        ``effective_sample_size`` divided by the effective number of source rows before
-        weighting with the ratio.
+        ``effective_sample_size`` divided by the effective number of source rows without
+        the ratio.
     largest_share : float
-        Share of the largest single row in the sum of all weights.
+        Largest weight of a single row, divided by the sum of all weights.
     khat : float
         Shape of the tail of the ratio; NaN if there is no tail.
     verdict : str
@@ -88,8 +88,8 @@ class BaseDensityRatio(Documented, BaseEstimator):
     """Base class of estimators of the ratio p_target / p_source.
 
     A subclass implements ``_fit(source, target, rng)`` and ``_ratio(X)``. Both methods
-    get data that have been checked. ``_fit`` may return out-of-fold ratios of the
-    source rows. See the code of :class:`ULSIF`.
+    get checked data. ``_fit`` may return out-of-fold ratios of the source rows. For an
+    example, see the code of :class:`ULSIF`.
 
     Examples
     --------
@@ -103,12 +103,12 @@ class BaseDensityRatio(Documented, BaseEstimator):
     _numeric = True
     # Libraries that must use one thread during a fit.
     _one_thread = ("blas",)
-    # Whether the mean of the ratio is one by construction. If so, the mean does not
-    # show whether the source covers the target.
+    # Whether the method makes the mean ratio equal to one. Such a mean does not show
+    # whether the source covers the target.
     _mean_is_fixed = False
-    # A function of source, target and rng. The function fits on other rows with the
-    # parameters that the earlier fit has chosen. None if a fit without a choice of
-    # parameters is not faster.
+    # A function of source, target and rng. It fits on other rows, with the parameters
+    # that an earlier fit has chosen. The value is None if a fit with known parameters
+    # is not faster.
     _refit = None
 
     def fit(
@@ -123,9 +123,9 @@ class BaseDensityRatio(Documented, BaseEstimator):
         Parameters
         ----------
         X_source : array-like of shape (n_source, n_features)
-            Rows from the training distribution: the denominator.
+            Rows of the training population, whose density is the denominator.
         X_target : array-like of shape (n_target, n_features)
-            Rows of the population of interest: the numerator.
+            Rows of the population of interest, whose density is the numerator.
         sample_weight_source : array-like of shape (n_source,), default=None
             How many rows of the source population each row stands for.
         sample_weight_target : array-like of shape (n_target,), default=None
@@ -153,7 +153,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         sample_weight_source=None,
         sample_weight_target=None,
     ):
-        """Learn the ratio and return it for the source rows.
+        """Learn the ratio, and return the ratio of the source rows.
 
         The result equals ``fit(...).ratio(X_source)``, unless the estimator documents a
         difference.
@@ -161,9 +161,9 @@ class BaseDensityRatio(Documented, BaseEstimator):
         Parameters
         ----------
         X_source : array-like of shape (n_source, n_features)
-            Rows from the training distribution: the denominator.
+            Rows of the training population, whose density is the denominator.
         X_target : array-like of shape (n_target, n_features)
-            Rows of the population of interest: the numerator.
+            Rows of the population of interest, whose density is the numerator.
         sample_weight_source : array-like of shape (n_source,), default=None
             How many rows of the source population each row stands for.
         sample_weight_target : array-like of shape (n_target,), default=None
@@ -172,7 +172,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         Returns
         -------
         ratio : ndarray of shape (n_source,)
-            Estimated p_target / p_source, not normalised.
+            Estimate of p_target / p_source, not normalised.
         """
         source, counted = self._learn(
             X_source, X_target, sample_weight_source, sample_weight_target
@@ -182,7 +182,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         self._report(counted, source, source)
         if source.n == n_rows(X_source):
             return counted
-        # Rows of weight zero were not used in the fit, but such rows also get a ratio.
+        # The fit does not use rows of weight zero, but these rows also get a ratio.
         ratio = self.ratio(X_source)
         weight = np.asarray(sample_weight_source, dtype=np.float64)
         ratio[rows_that_count(weight)[0]] = counted
@@ -194,12 +194,12 @@ class BaseDensityRatio(Documented, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to compute the ratio for.
+            Rows whose ratio is computed.
 
         Returns
         -------
         ratio : ndarray of shape (n_samples,)
-            Estimated p_target / p_source, 0 or more.
+            Estimate of p_target / p_source, 0 or more.
         """
         return self._ratio(self._check_rows(X))
 
@@ -251,7 +251,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         )
 
     def _refitted(self, source, target):
-        """Return a copy, fitted on other rows with the parameters of this fit."""
+        """Fit a copy on other rows, with the parameters of this fit, and return it."""
         other = copy(self)
         owner = type(self).__name__
         samples = [
@@ -265,7 +265,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         return other
 
     def _renew(self, target, rng):
-        """Draw again everything that must depend only on the rows of the new fit."""
+        """Repeat random draws that must depend only on the rows of the new fit."""
 
     # -- for subclasses ----------------------------------------------------------------
 
@@ -299,11 +299,11 @@ class BaseDensityRatio(Documented, BaseEstimator):
             return source, self._fit(source, target, rng)
 
     def _for_coverage(self, ratio):
-        """Return the ratio whose mean shows the missing share of the target."""
+        """Return the ratio; its mean shows the missing share of the target."""
         return ratio
 
     def _report(self, ratio, seen, source):
-        """Set the statistics that say whether the ratio can be trusted, and warn."""
+        """Compute the statistics of the ratio, and warn if it cannot be trusted."""
         name = type(self).__name__
         share = seen.shares()
         mean = float(self._for_coverage(ratio) @ share)
@@ -365,7 +365,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
 
 
 def has_warned(report):
-    """Return whether the fit with this report has issued a warning."""
+    """Return whether a fit that ended with this report has issued a warning."""
     missing, mean = report.missing_target_mass, report.mean_ratio
     far = missing > _MISSING_MASS or mean > LARGEST_MEAN
     return bool(far or _few_look_like_target(report))
@@ -379,7 +379,7 @@ def _few_look_like_target(report):
 
 def score_rows(at_source, at_target, scoring):
     """Return the contribution of each held-out row to the score of a ratio."""
-    # A ratio of zero would make the score infinite for a single row.
+    # If a single row had the ratio zero, the score would be infinite.
     at_target = np.maximum(at_target, 1e-6)
     if scoring == "lsif":
         return -(at_source**2) / 2, at_target
@@ -399,7 +399,7 @@ def score_ratios(at_source, at_target, weight_source, weight_target, scoring):
 
 
 def in_chunks(X, function):
-    """Return the values of a function on chunks of rows, as one float64 vector."""
+    """Apply a function to each chunk of rows; return the values as a float64 vector."""
     result = np.empty(n_rows(X))
     with one_thread("blas"):
         for rows in chunks(X):
@@ -411,8 +411,9 @@ def in_chunks(X, function):
 def one_thread(*libraries):
     """Keep numerical libraries to one thread.
 
-    The product of a chunk with a hundred centres is too small for several threads. On a
-    busy machine, waiting threads made a fit forty times slower.
+    The matrix product of a chunk and a hundred centres is too small for several
+    threads. On a busy machine, a fit with several threads was forty times slower,
+    because threads waited for each other.
     """
     with ExitStack() as stack:
         for library in libraries:

@@ -25,7 +25,7 @@ from skweight.density_ratio._kernels import subsample
 from skweight.density_ratio._tables import _all_numbers, _is_numeric, column_names
 from skweight.exceptions import CalibrationWarning
 
-# A probability this close to 0 or 1 reflects the model and not the data.
+# A probability that is this close to 0 or 1 depends on the model, not on the data.
 _SMALLEST_PROBABILITY = 1e-6
 # With fewer than _SMALL_ROWS rows, boosted trees are shallow. With fewer than _FEW_ROWS
 # rows, the fit uses one thread.
@@ -37,33 +37,33 @@ _CLASSES = np.array([0, 1])
 class ClassifierRatio(BaseDensityRatio):
     r"""Estimate the density ratio by a classifier of target rows against source rows.
 
-    This estimator works with any scikit-learn classifier, and therefore with any table:
-    mixed types, missing values, categories, text in a Pipeline. The scores of the
-    training rows are out-of-fold, because a classifier is over-confident on its
-    training rows. In the calibration of the scores, source and target have a total
-    weight of one half each. The odds are therefore the density ratio for any numbers of
-    rows:
+    This estimator works with any scikit-learn classifier. Therefore it works with any
+    table that the classifier accepts, for example with mixed types, missing values,
+    categories or text. A classifier is over-confident on its training rows. Therefore
+    the scores of the training rows are out-of-fold. In the calibration, source and
+    target have a total weight of one half each. Therefore the odds are the density
+    ratio for any numbers of rows:
 
     .. math:: w(x) = \frac{p(\text{target} \mid x)}{p(\text{source} \mid x)}
 
     Parameters
     ----------
     estimator : classifier, default=None
-        The classifier, of which a clone is fitted. None means histogram gradient
-        boosting, after an encoder for columns of text.
+        The classifier; a clone of it is fitted. None means histogram gradient boosting,
+        after an encoder for text columns.
     calibration : None, str or calibrator, default="sigmoid"
         Calibrator that maps out-of-fold scores to probabilities: ``"sigmoid"``,
         ``"isotonic"``, or a calibrator object. None uses the probabilities of the
-        classifier, corrected for the numbers of rows. With boosted trees the ratio can
-        then be wrong by orders of magnitude.
+        classifier, corrected for the numbers of rows. Without a calibrator, the ratio
+        of boosted trees can be wrong by orders of magnitude.
     cv : int, default=5
         Number of folds, at least 2.
     max_fit_rows : int, default=None
         Largest number of rows of each sample in the fit. If there are more rows, a
-        random sample is used; None uses all rows. With a limit, all ratios come from
-        the final classifier, not from fold models.
+        random sample is used. None uses all rows. With a limit, all ratios come from
+        the classifier of the final fit, not from the models of the folds.
     n_jobs : int or None, default=None
-        Number of fold fits to run in parallel.
+        Number of folds whose fits run in parallel.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, and of the default classifier.
 
@@ -94,7 +94,7 @@ class ClassifierRatio(BaseDensityRatio):
 
     See Also
     --------
-    KernelLogisticRatio : More accurate for numeric columns if the ratio is smooth.
+    KernelLogisticRatio : For numeric columns and a smooth ratio; more accurate.
 
     Notes
     -----
@@ -149,18 +149,19 @@ class ClassifierRatio(BaseDensityRatio):
         return ratio if source is everything else None
 
     def _held_out_ratios(self, source, target, splits):
-        """Return the held-out ratios of all rows of two samples.
+        """Return the held-out ratio of every row of both samples.
 
-        The scores of all folds are calibrated together. Each fold therefore takes one
-        fit, and no model is fitted on all rows.
+        The scores of all folds are calibrated together. Therefore each fold needs only
+        one fit, and no model is fitted on all rows.
 
         Parameters
         ----------
         source, target : Sample
             Checked rows.
         splits : list
-            For every fold, a pair for each of the two samples: positions of training
-            rows and positions of held-out rows.
+            One entry per fold. An entry has two pairs, one for the source and one for
+            the target. A pair holds the positions of the training rows and the
+            positions of the held-out rows.
         """
         pairs = [
             (np.r_[train, source.n + more], np.r_[test, source.n + rest])
@@ -171,7 +172,7 @@ class ClassifierRatio(BaseDensityRatio):
         return ratio[: source.n], ratio[source.n :]
 
     def _fit_stacked(self, source, target, rng, pairs=None):
-        """Return the held-out ratios of all rows; without `splits`, folds are drawn."""
+        """Return the held-out ratio of every row; draw folds if `splits` is None."""
         X = stack(source.X, target.X)
         y = np.repeat(_CLASSES, [source.n, target.n])
         # For small trees, several threads are slower than one.
@@ -209,9 +210,9 @@ class ClassifierRatio(BaseDensityRatio):
         # The held-out scores are not stored, because the scores of new rows do not need
         # them.
         self._fitted = fitted._replace(outputs=None, rows=None)
-        # Source and target have a weight of one half each, so the odds need no prior
-        # correction. Without calibration, the odds are divided by the ratio of the
-        # numbers of rows.
+        # In the calibration, source and target have a weight of one half each, so the
+        # odds need no correction. Without calibration, the odds are divided by n_target
+        # / n_source, where n is the number of rows.
         self._prior_odds = target.n / source.n
         self.calibrator_ = None
         if calibrator is not None:
@@ -270,7 +271,7 @@ def _stack_pandas(first, second):
 
 
 def word_columns(X):
-    """Return the columns that are not numbers, in the form for a ColumnTransformer."""
+    """Return the non-numeric columns, in the form that ColumnTransformer needs."""
     if column_names(X) is not None:
         pairs = zip(X.columns, X.dtypes, strict=True)
         return [column for column, dtype in pairs if not _is_numeric(dtype)]
@@ -291,7 +292,7 @@ def default_classifier(X, random_state):
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     words = word_columns(X)
-    # With few rows, only small trees do not overfit. Calibration cannot repair an
+    # With few rows, all trees except small trees overfit. Calibration cannot repair an
     # overfitted ranking.
     small = n_rows(X) < _SMALL_ROWS
     trees = HistGradientBoostingClassifier(

@@ -1,12 +1,13 @@
-"""Gaussian kernels on centres, a chunk of rows at a time.
+"""Gaussian kernels on centres, computed for one chunk of rows after the other.
 
-Squared distances are differences of large numbers. They are therefore computed in
-float64, by a single matrix product. Only sums over very many rows, and the ratios from
-these sums, use float32 distances. Kernels are float32 in two cases: many rows are
-summed, or the kernels are used only to choose parameters. On most machines, the
-exponential is then several times faster. A small fit uses float64, so that the last
-digits of its input do not matter. No step mixes rows, so the kernels of a row do not
-depend on its chunk. Sums over chunks can therefore be merged.
+A squared distance is computed as a difference of large numbers. Therefore squared
+distances are float64, and are computed by a single matrix product. Only sums over very
+many rows, and the ratios from these sums, use float32 distances. Kernels are float32 in
+two cases: if many rows are summed, and if the kernels are used only to choose
+parameters. On most machines, the exponential of float32 numbers is several times
+faster. A small fit uses float64, so that the last digits of its input do not matter. No
+step mixes rows, so the kernels of a row do not depend on its chunk. Therefore sums over
+chunks can be added.
 """
 
 from copy import copy
@@ -18,17 +19,18 @@ from sklearn.utils.random import sample_without_replacement
 from skweight._utils.validation import check_number
 from skweight.weights import weighted_quantile
 
-# Number of rows per chunk. Kernels of so many rows fit in the cache of a core; larger
+# Number of rows per chunk. The kernels of one chunk fit in the cache of a core. Larger
 # chunks are slower.
 CHUNK_ROWS = 1024
 
 # With at least this many rows, kernels are float32.
 _MANY_ROWS = 30_000
 
-# Largest number of values in a chunk; chunks of wide tables have fewer rows.
+# Largest number of values in a chunk. If a table is wide, its chunks have fewer rows.
 _CHUNK_VALUES = 1 << 21
 
-# Widths of the default grid, as powers of two times the median distance.
+# Exponents of the default grid of widths. Each width is two to the power of an
+# exponent, times the median distance.
 _WIDTH_EXPONENTS = np.arange(-3, 8) / 2
 
 # float32 is accurate enough only if no term of an exponent is larger than _LARGEST_TERM
@@ -40,20 +42,20 @@ _LARGEST_NORM = 1e30
 # standard deviation of its middle rows.
 _OUTLIERS = 5.0
 
-# The test for outliers uses at most _ROBUST_ROWS rows of each sample. At each end, a
-# share of _TAIL of the rows may be outliers. The remaining middle part of a normal
-# distribution is _BETWEEN_TAILS standard deviations wide.
+# The test for outliers uses at most _ROBUST_ROWS rows of each sample. At each end, the
+# share _TAIL of the rows may be outliers. For a normal distribution, the middle part
+# between the two ends is _BETWEEN_TAILS standard deviations wide.
 _ROBUST_ROWS = 10_000
 _TAIL = 0.1
 _BETWEEN_TAILS = 2.563
 
-# The relative ratio is cut off at this share of its bound before it is mapped back to
-# the plain ratio.
+# Before the relative ratio is mapped back to the plain ratio, it is clipped to this
+# share of its bound.
 _LARGEST_RELATIVE = 0.9
 
 
 def chunks(X):
-    """Yield slices that split the rows of X into chunks of bounded size."""
+    """Yield slices that split the rows of X into chunks of limited size."""
     n, width = X.shape
     size = CHUNK_ROWS
     if not sparse.issparse(X):
@@ -63,7 +65,7 @@ def chunks(X):
 
 
 def subsample(sample, n_rows, rng):
-    """Return at most n_rows rows of a sample, drawn without replacement."""
+    """Draw at most n_rows rows of a sample, without replacement."""
     n = sample.X.shape[0]
     if n <= n_rows:
         return sample
@@ -72,11 +74,12 @@ def subsample(sample, n_rows, rng):
 
 
 def moments(sample):
-    """Return mean and variance of every column, weighted by the share of the rows."""
+    """Return mean and variance of every column, both weighted by the rows' shares."""
     X = sample.X
     first = np.zeros(X.shape[1])
     second = np.zeros(X.shape[1])
-    # Subtract one row first, so that the square of a large mean causes no cancellation.
+    # Subtract one row first. Otherwise, the square of a large mean would cause
+    # cancellation.
     origin = 0.0 if sparse.issparse(X) else np.asarray(X[0], dtype=np.float64)
     for rows in chunks(X):
         share = sample.share_of(rows)
@@ -92,18 +95,18 @@ def moments(sample):
 
 
 def scale_columns(source, target, *, standardize):
-    """Return shift and scale of every column; each sample has a weight of one half.
+    """Return the shift and the scale of every column; both samples have equal weights.
 
     Constant columns get scale 1. If all columns are constant, an error is raised. A
-    sparse table is not shifted, because a shift does not change distances. A column
-    with far outliers, such as a number that stands for a missing value, is scaled by
-    its middle rows.
+    sparse table is not shifted, because a shift does not change distances. The scale of
+    a column with far outliers is estimated from its middle rows. For example, a number
+    that stands for a missing value can be an outlier.
     """
     mean_source, var_source = moments(source)
     mean_target, var_target = moments(target)
-    # The variance between the two samples is not included, because it would shrink the
-    # data in the direction of the shift. The variance between the samples is used only
-    # if there is no other variance.
+    # The scale does not include the variance between the two samples. Otherwise, the
+    # data would shrink in the direction of the shift. The variance between the samples
+    # is used only if there is no other variance.
     variance = (var_source + var_target) / 2
     between = (mean_source - mean_target) ** 2 / 4
     variance = np.where(variance > 1e-12 * between, variance, between)
@@ -114,7 +117,7 @@ def scale_columns(source, target, *, standardize):
         far = (spread > 0) & (variance > _OUTLIERS**2 * spread)
         variance = np.where(far, spread, variance)
         mean = np.where(far, np.mean(middles, axis=0), mean)
-    # A constant column may have a tiny variance from rounding, which is ignored.
+    # Rounding may give a constant column a tiny variance, which is ignored.
     largest = np.maximum(np.abs(mean_source), np.abs(mean_target))
     constant = variance <= np.maximum((1e-13 * largest) ** 2, 1e-300)
     if constant.all():
@@ -140,20 +143,21 @@ def _middle(sample):
 
 
 def choose_centers(sample, n_centers, rng):
-    """Return the positions of distinct rows, drawn in proportion to their share.
+    """Draw distinct rows, in proportion to their share, and return their positions.
 
-    If there are at most as many distinct rows as requested centres, all of them are
-    returned, without randomness.
+    If the number of distinct rows is not larger than the number of requested centres,
+    the positions of all distinct rows are returned, without randomness.
     """
     X = sample.X
     n = X.shape[0]
     if sample.share is None and n > _MANY_ROWS:
-        # A few additional draws replace repeated rows, so that not every row needs a
-        # random number.
+        # More rows than centres are drawn, because some rows may be equal. Not every
+        # row needs a random number.
         rows = sample_without_replacement(n, 4 * n_centers, random_state=rng)
     else:
-        # Each row gets an exponential waiting time with its share as the rate. The rows
-        # with the shortest times are a weighted draw without replacement.
+        # For each row, a waiting time is drawn from the exponential distribution whose
+        # rate is the share of the row. The rows with the shortest waiting times are a
+        # weighted draw without replacement.
         rates = 1.0 if sample.share is None else np.maximum(sample.share, 1e-300)
         rows = np.argsort(rng.exponential(size=n) / rates)
         rows = rows[: max(4 * n_centers, 20_000)]
@@ -246,7 +250,7 @@ class GaussianKernels:
     def kernels(self, distances, sigma, dtype=None):
         """Return the kernels of given distances as a new array."""
         K = np.empty(distances.shape, dtype=self.dtype if dtype is None else dtype)
-        # A distance that is too large for float32 gives a kernel of zero.
+        # If a distance is too large for float32, the kernel is zero.
         with np.errstate(over="ignore", under="ignore"):
             np.multiply(distances, -0.5 / sigma**2, out=K, casting="same_kind")
             return np.exp(K, out=K)
@@ -258,13 +262,13 @@ def many_rows(source, target):
 
 
 def all_distances(kernels, X):
-    """Return the squared distances of all rows, for small tables only."""
+    """Return the squared distances of all rows at once; only for small tables."""
     parts = [kernels.sq_distances(X[rows]) for rows in chunks(X)]
     return np.concatenate(parts)
 
 
 class KernelBasis:
-    """The basis functions of a linear model: a constant, and kernels of one width."""
+    """The basis functions of a linear model: a constant and kernels of equal width."""
 
     def __init__(self, kernels, sigma):
         self.kernels = kernels
@@ -284,7 +288,7 @@ class KernelBasis:
     def features(self, X):
         """Return the basis functions of the rows of one chunk, in float64.
 
-        To more than ten digits, the values of a row do not depend on its chunk.
+        The chunk of a row changes its values only after the tenth digit.
         """
         features = np.empty((X.shape[0], self.size))
         exponents = self.kernels._products(X, self._factors)
@@ -293,7 +297,7 @@ class KernelBasis:
         return features
 
     def quick_features(self, X):
-        """Return the features to five digits, in float32, if there are many rows."""
+        """Return the features; with many rows, as float32, right to five digits."""
         if not self._quick or sparse.issparse(X):
             return self.features(X)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -330,10 +334,10 @@ def with_constant(kernels):
 
 
 def plain_ratio(relative, alpha):
-    """Return p_target / p_source from the ratio relative to a mixture of the two.
+    """Compute p_target / p_source from the ratio relative to a mixture of both.
 
-    If the relative ratio is equal to its bound 1 / alpha, the plain ratio is infinite.
-    The relative ratio is therefore clipped slightly below this bound.
+    If the relative ratio equals its bound 1 / alpha, the plain ratio is infinite.
+    Therefore the relative ratio is first clipped to a value below this bound.
     """
     if alpha == 0:
         return relative
@@ -348,15 +352,15 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
     ----------
     sigmas : None, float or array-like
         The parameter ``sigmas`` of the user. None means a grid around the median
-        distance between rows and centres; source and target each have a weight of one
-        half in the median.
+        distance between rows and centres. In this median, source and target have a
+        weight of one half each.
     distances : list of ndarray of shape (n_rows, n_centers)
         Squared distances of the rows of source and target.
     shares : list of ndarray of shape (n_rows,)
         Share of each row in its sample.
     exponents : ndarray
-        Exponents of the grid: the widths are these powers of two times the median
-        distance.
+        Exponents of the grid. Each width is two to the power of an exponent, times the
+        median distance.
     """
     if sigmas is not None:
         return check_grid(sigmas, None, name="sigmas")
@@ -374,8 +378,8 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
 def _weighted_median(values, weights):
     """Return the lower weighted median of the positive values."""
     order = np.argsort(values)
-    # The distance of a centre to itself is left out. That distance is zero up to a
-    # rounding error. The size of a rounding error is judged by the 90 % quantile of the
+    # The distance of a centre to itself is zero up to a rounding error, and is left
+    # out. The size of the rounding error is estimated from the 90 % quantile of the
     # values, because outliers do not affect a quantile.
     typical = values[order[round(0.9 * (order.size - 1))]] or values.max()
     order = order[values[order] > 1e-12 * typical]
@@ -406,11 +410,11 @@ def kernel_setup(model, source, target, rng, exponents=_WIDTH_EXPONENTS):
     Parameters
     ----------
     model : estimator
-        An estimator with the parameters that all kernel methods have.
+        An estimator that has the common parameters of the kernel methods.
     source, target : Sample
         All rows.
     rng : RandomState
-        Generator for the draw of centres and rows.
+        Generator with which the centres and the rows are drawn.
     exponents : ndarray
         Exponents of the default grid of widths, see `width_grid`.
 
@@ -421,9 +425,10 @@ def kernel_setup(model, source, target, rng, exponents=_WIDTH_EXPONENTS):
     widths : ndarray
         Candidate widths.
     samples : list of Sample
-        Rows of source and target for the choice of the width.
+        The source rows and the target rows with which the width is chosen.
     distances : list of ndarray
-        Squared distances of these rows to the centres, computed once for all widths.
+        Squared distances between the rows of ``samples`` and the centres, computed once
+        for all widths.
     """
     check_number(model.n_centers, name="n_centers", low=1)
     check_number(model.max_selection_rows, name="max_selection_rows", low=10)

@@ -1,4 +1,4 @@
-"""KLIEP: the density ratio of maximum likelihood, as a convex problem."""
+"""KLIEP: the density ratio by maximum likelihood, which is a convex problem."""
 
 import numpy as np
 from sklearn.model_selection import KFold
@@ -17,17 +17,17 @@ from skweight.density_ratio._kernels import (
 from skweight.density_ratio._mixture import fit_mixture
 from skweight.density_ratio._relative import RelativeDensityRatio
 
-# A sum of wide kernels without negative coefficients is nearly constant, so no wide
-# kernels are tried.
+# No wide kernels are tried, because a sum of wide kernels with non-negative
+# coefficients is nearly constant.
 _WIDTH_EXPONENTS = np.arange(-3, 3) / 2
 
 
 class KLIEP(RelativeDensityRatio):
-    r"""Fit the density ratio by maximum likelihood (KLIEP), to the exact optimum.
+    r"""Fit the density ratio by maximum likelihood (KLIEP), with an exact optimum.
 
-    The ratio is a non-negative combination of a constant and of Gaussian kernels on
-    centres drawn from the target. The fitted ratio maximises the likelihood of the
-    target:
+    The ratio is a sum of a constant and Gaussian kernels, with non-negative
+    coefficients. The centres of the kernels are drawn from the target. The fitted ratio
+    maximises the likelihood of the target:
 
     .. math::
         \max_{\theta \ge 0} \frac{1}{n_t} \sum_j \log \theta^\top \varphi(x_j^t)
@@ -37,20 +37,20 @@ class KLIEP(RelativeDensityRatio):
     After scaling of the kernels, the objective is the likelihood of mixture
     proportions. The problem is convex, and sequential quadratic programming solves it
     in about ten steps. KLIEP is good for few dimensions and strong shifts. Above about
-    five dimensions the non-negative sum is not flexible enough.
+    five dimensions, a sum with non-negative coefficients is not flexible enough.
 
     Parameters
     ----------
     alpha : float, default=0.1
-        Share of the target in the denominator of the relative ratio, in [0, 1). This
-        share bounds the relative ratio by ``1 / alpha``. 0 is KLIEP as published; 0.1
-        bounds the ratio by 10 and makes the choice of the width more stable. A larger
-        share makes the ratio flatter. At 0, narrow kernels in regions without source
-        rows are not penalised, and the ratio is very large there.
+        Share of the target in the denominator of the relative ratio, in [0, 1). The
+        relative ratio is at most ``1 / alpha``. A larger share makes the ratio flatter.
+        0 is KLIEP as published. With 0.1, the relative ratio is at most 10, and the
+        choice of the width is more stable. With 0, narrow kernels in regions without
+        source rows are not penalised, and the ratio in these regions is very large.
     back_transform : bool, default=True
         Whether `ratio` maps the relative ratio back to the plain ratio.
     n_centers : int, default=200
-        Number of kernels, at most the number of distinct target rows. Raising it fits
+        Number of kernels, at most the number of distinct target rows. More kernels fit
         finer detail. Most fitted coefficients are zero.
     sigmas : float or array-like, default=None
         Width of the kernels, or several candidates, in units of the standardised
@@ -58,19 +58,20 @@ class KLIEP(RelativeDensityRatio):
         centres.
     cv : int, default=None
         Number of folds of the likelihood cross-validation that chooses the width. None
-        scores each width by a first-order approximation of leaving out single rows of
+        scores each width by approximate leave-one-out, to first order, over the rows of
         both samples. The approximation takes one fit instead of ``cv`` fits.
     standardize : bool, default=True
-        Whether every column is divided by its standard deviation. Source and target
-        have a weight of one half each in this deviation.
+        Whether every column is divided by its standard deviation. In the standard
+        deviation, source and target have a weight of one half each.
     tol : float, default=1e-08
         Largest violation of the optimality conditions of the final fit, in nats.
     max_selection_rows : int, default=2000
         Largest number of rows of each sample for the choice of the width; at least 10.
     max_fit_rows : int, default=10000
         Largest number of target rows in the final fit. If there are more target rows, a
-        random sample is used. None uses all rows; the memory then grows with the number
-        of target rows times the number of centres. All source rows are always used.
+        random sample is used. None uses all target rows; then the memory is
+        proportional to the number of target rows times the number of centres. All
+        source rows are always used.
     random_state : int, RandomState instance or None, default=None
         Seed of the centres, samples and folds.
 
@@ -88,8 +89,8 @@ class KLIEP(RelativeDensityRatio):
     n_iter_ : int
         Number of steps of the final fit.
     report_ : RatioReport
-        Diagnostics of the ratio for source and target. With ``alpha=0`` the mean ratio
-        is one by construction, and ``missing_target_mass`` is NaN.
+        Diagnostics of the ratio for source and target. With ``alpha=0``, the method
+        makes the mean ratio one, so ``missing_target_mass`` is NaN.
     n_features_in_ : int
         Number of features.
 
@@ -112,8 +113,9 @@ class KLIEP(RelativeDensityRatio):
 
     Notes
     -----
-    Time is :math:`O(n b (d + b))` with b centres. Memory holds a chunk of source rows,
-    and `max_fit_rows` target rows times the centres.
+    For n rows, d features and b centres, the time is :math:`O(n b (d + b))`. The memory
+    holds one chunk of source rows, and a matrix of `max_fit_rows` target rows by b
+    centres.
 
     References
     ----------
@@ -259,10 +261,10 @@ class KLIEP(RelativeDensityRatio):
 
 
 def mixture_unit(mean_source, mean_target, alpha):
-    """Return factors so that each basis function has mean one in the denominator.
+    """Return the factors that give each basis function the mean one in the denominator.
 
-    A basis function that is zero for all source rows would make the likelihood
-    infinite. The factor of such a function is zero.
+    If a basis function is zero for all source rows, it would make the likelihood
+    infinite. Therefore its factor is zero.
     """
     mean = (1 - alpha) * mean_source + alpha * mean_target
     seen = mean > 1e-12
@@ -282,9 +284,9 @@ def leave_one_out_score(
 ):
     r"""Return the first-order leave-one-out likelihood, and the proportions.
 
-    Leaving out a target row multiplies the likelihood of the row by one minus its
-    leverage. Leaving out a source row changes the normalising constant. Both effects
-    follow from the Hessian at the optimum, so one fit for each width is enough:
+    If a target row is left out of the fit, its likelihood is multiplied by one minus
+    its leverage. If a source row is left out, the normalising constant changes. Both
+    effects follow from the Hessian at the optimum, so one fit for each width is enough:
 
     .. math::
         \sum_j g_j (\log r_j + \log(1 - \ell_j))
@@ -308,12 +310,12 @@ def leave_one_out_score(
     own = (source[:, support] * unit[support]).astype(np.float64)
     products = (own * share_source[:, np.newaxis]).T @ own
     share = float(share_source @ share_source)
-    # One row may have the whole share; the other rows then have shares of zero up to
+    # If one row has nearly the whole share, the shares of the other rows are zero up to
     # rounding.
     rest = max(1 - share, np.finfo(np.float64).eps)
     penalty = (np.sum(inverse * products) - 1) * share / rest
-    # A row that is the centre of a kernel would be fitted too closely, so the row
-    # cannot be used in the score.
+    # A row that is the centre of a kernel is fitted too closely, so it cannot be used
+    # in the score.
     judged = share_target * ~is_center
     if not judged.any():
         judged = share_target

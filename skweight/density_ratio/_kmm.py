@@ -18,26 +18,27 @@ _MAX_ITER = 5000
 class KMM(BaseDensityRatio):
     r"""Match the kernel means of source and target (kernel mean matching).
 
-    Weights of the source rows are chosen so that every smooth function has about the
-    same mean over the weighted source and over the target:
+    The weights of the source rows are chosen such that every smooth function has about
+    the same mean over the weighted source as over the target:
 
     .. math::
         \min_w \tfrac12 w^\top K w - \kappa^\top w + \tfrac{\lambda}{2} \|w - 1\|^2
         \quad \text{with} \quad 0 \le w_i \le B,
 
-    where :math:`K` holds the mean-one kernel products of source rows and :math:`\kappa`
-    the mean kernel of each source row with the target. Use KMM for small data only:
-    time and memory grow with the square of the number of source rows. The ridge pulls
-    weights towards one. Without a ridge, the solution consists of a few very large
-    weights. Published implementations have no ridge; on all problems that we tried,
-    their weights were worse than no weights.
+    where :math:`\kappa` holds, for each source row, the mean of its kernels with the
+    target rows. If all rows have equal weights, :math:`K` is the kernel matrix of the
+    source rows, divided by their number. Use KMM only for small data, because its time
+    and memory grow with the square of the number of source rows. The ridge pulls the
+    weights towards one. Without a ridge, only a few rows get weights, and these weights
+    are very large. Published implementations have no ridge. On all problems that we
+    tried, the weights without a ridge were worse than no weights.
 
     Parameters
     ----------
     ridge : float, default=0.01
         The :math:`\lambda` of the formula, in (0, inf). A larger ridge makes the
-        weights more equal. On eleven problems, the default was better than 0.1 and
-        better than :math:`1/\sqrt{n}`.
+        weights more equal. On eleven problems, the default gave better weights than 0.1
+        and than :math:`1/\sqrt{n}`.
     bound : float, default=50.0
         Largest weight B, at least 1.
     sigma : float, default=None
@@ -47,7 +48,7 @@ class KMM(BaseDensityRatio):
         Whether every column is divided by its standard deviation first.
     max_rows : int, default=4000
         Largest number of source rows. If there are more rows, the fit raises an error
-        that states the memory needed; you can then raise the limit.
+        that states the required memory. If you have this memory, raise `max_rows`.
     max_target_rows : int, default=20000
         Largest number of target rows for the kernel mean. If there are more rows, a
         random sample is used.
@@ -75,13 +76,13 @@ class KMM(BaseDensityRatio):
 
     See Also
     --------
-    ULSIF : Has a closed form; the time is linear in the number of rows.
+    ULSIF : Has a closed form, in time proportional to the number of rows.
 
     Notes
     -----
-    Kernel mean matching takes :math:`O(n^2 d)` time and :math:`8 n^2` bytes. The
-    optimality conditions of the problem give the ratio :math:`w(x)` of any row. At a
-    source row, :math:`w(x)` is the weight of the row:
+    Kernel mean matching takes :math:`O(n^2 d)` time and :math:`8 n^2` bytes. The ratio
+    :math:`w(x)` of any row follows from the optimality conditions of the problem. For a
+    source row, :math:`w(x)` is its weight:
 
     .. math::
         w(x) = \min\Bigl(B, \max\Bigl(0, 1 + \frac1\lambda \bigl(\kappa(x) -
@@ -147,8 +148,8 @@ class KMM(BaseDensityRatio):
         K = self._source.kernels(distances, self.sigma_)
         self._target_share = target.shares()
         kappa = in_chunks(source.X, self._target_mean)
-        # Rows are drawn in proportion to their share: a row of weight two counts like
-        # two rows.
+        # Every sum over rows is weighted by their shares, so a row of weight two counts
+        # as two rows.
         root = np.sqrt(share)
         K *= root[:, np.newaxis]
         K *= root
@@ -175,11 +176,11 @@ class KMM(BaseDensityRatio):
 def _box_minimum(K, c, ridge, upper, *, tol=1e-12):
     """Return the minimum of u' (K + ridge I) u / 2 - c' u over 0 <= u <= upper.
 
-    Accelerated projected gradients are used, with a restart whenever a step has a
-    positive product with the gradient. The ridge makes convergence linear.
+    The method is accelerated projected gradients. It restarts if the inner product of a
+    step and the gradient is positive. The ridge makes the convergence linear.
     """
-    # The largest eigenvalue is at most the trace, which is one. A few power steps give
-    # a better bound.
+    # The largest eigenvalue is not larger than the trace, and the trace is one. A few
+    # power steps give a better bound.
     v = np.full(c.size, 1 / np.sqrt(c.size))
     for _ in range(10):
         v = K @ v

@@ -1,4 +1,4 @@
-"""Kernel logistic ratio: the log ratio as a linear function plus Gaussian kernels."""
+"""Kernel logistic ratio: the log ratio is a linear function plus Gaussian kernels."""
 
 import numpy as np
 from scipy import sparse
@@ -22,7 +22,8 @@ from skweight.density_ratio._kernels import (
 _LAMBDAS = 10.0 ** np.arange(-5, 1)
 _WIDTHS = np.array([-1.0, 0.0, 1.0])
 
-# Ratios larger than e to this power depend on the model, not on the data.
+# If the logarithm of a ratio exceeds this value, the ratio depends on the model, not on
+# the data.
 _LARGEST_LOG_RATIO = 30.0
 
 # The linear part clips columns at this many standard deviations.
@@ -32,29 +33,30 @@ _REACH = 5.0
 class KernelLogisticRatio(BaseDensityRatio):
     r"""Fit the log ratio as a linear function plus Gaussian kernels, by logistic loss.
 
-    A logistic regression separates target rows from source rows. Each sample has a
-    weight of one half, so that the log odds are the log ratio and need no prior
-    correction:
+    A logistic regression separates target rows from source rows. Each of the two
+    samples has a weight of one half. Therefore the log odds are the log ratio, without
+    a correction for the numbers of rows:
 
     .. math::
         \log w(x) = \beta_0 + \beta^\top z(x) + \gamma^\top \varphi(x)
 
-    with standardised features z and kernels :math:`\varphi` on centres from both
-    samples. If the log ratio is smooth, ``KernelLogisticRatio`` is the most accurate
-    single estimator of this module, both in one dimension and in twenty dimensions.
+    where z are the standardised features, and :math:`\varphi` are kernels on centres
+    from both samples. If the log ratio is smooth, ``KernelLogisticRatio`` is the most
+    accurate single estimator of this module, both in one dimension and in twenty
+    dimensions.
 
     Parameters
     ----------
     n_centers : int, default=100
-        Number of kernels; half of the centres come from each sample. 0 means a plain
-        ridge logistic regression; if the log ratio is linear, kernels do not improve
-        it.
+        Number of kernels; half of the centres come from each sample. 0 means a ridge
+        logistic regression without kernels. If the log ratio is linear, kernels do not
+        improve the fit.
     sigmas : float or array-like, default=None
         Width of the kernels, or several candidates, in units of the standardised
         features. None tries 0.5, 1 and 2 times the median distance.
     lambdas : float or array-like, default=None
-        Ridge on all coefficients except the constant, or several candidates. Raising it
-        moves the ratio towards one. None tries six values from 1e-5 to 1.
+        Ridge on all coefficients except the constant, or several candidates. A larger
+        ridge moves the ratio towards one. None tries six values from 1e-5 to 1.
     standardize : bool, default=True
         Whether every column is divided by its standard deviation. Source and target
         have a weight of one half each in this deviation.
@@ -63,8 +65,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         least 10.
     max_fit_rows : int, default=10000
         Largest number of rows of each sample in the final fit. If there are more rows,
-        a random sample is used. None uses all rows; the memory then grows with the
-        number of rows times the number of features and centres.
+        a random sample is used. None uses all rows; then the memory is proportional to
+        the number of rows times the number of features and centres.
     random_state : int, RandomState instance or None, default=None
         Seed of the centres and samples.
 
@@ -104,9 +106,9 @@ class KernelLogisticRatio(BaseDensityRatio):
 
     Notes
     -----
-    The choice of width and ridge takes :math:`O(n (d + b)^2)` time for each ridge and
-    width. A sparse table becomes dense one chunk at a time, so the number of columns
-    should be moderate.
+    For n rows, d features and b centres, each candidate pair of a width and a ridge
+    takes :math:`O(n (d + b)^2)` time. A sparse table is made dense, one chunk at a
+    time. Therefore the number of columns should be moderate.
 
     References
     ----------
@@ -156,8 +158,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         s = np.repeat([0.0, 1.0], [one.n for one in samples])
         v = np.concatenate([one.shares() / 2 for one in samples])
         self._kernels = self._draw_kernels(source, target, mean, scale, rng)
-        # The kernels are used here only to choose parameters; float32 takes half the
-        # time.
+        # Here the kernels are used only to choose parameters, and float32 takes half
+        # the time.
         linear = np.concatenate([self._linear(one.X) for one in samples])
         linear = linear.astype(np.float32)
         distances = [all_distances(self._kernels, one.X) for one in samples]
@@ -202,7 +204,7 @@ class KernelLogisticRatio(BaseDensityRatio):
         self.coef_ = _newton(F, s, v, self.lambda_, self.coef_, tol=1e-14)[0]
 
     def _draw_kernels(self, source, target, mean, scale, rng):
-        """Return kernels on centres; half of the centres come from each sample."""
+        """Return kernels on centres; each sample provides half of the centres."""
         tables = []
         n_target = (self.n_centers + 1) // 2
         for sample, n in ((target, n_target), (source, self.n_centers - n_target)):
@@ -224,8 +226,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         return out
 
     def _linear(self, X):
-        # Columns are clipped. Otherwise a single row, a million standard deviations
-        # away, would determine a slope.
+        # Columns are clipped. Otherwise, a slope would depend on a single row if this
+        # row is a million standard deviations from the mean.
         return self._kernels.linear(X, _REACH if self.standardize else np.inf)
 
     def _ratio(self, X):
@@ -237,7 +239,7 @@ class KernelLogisticRatio(BaseDensityRatio):
 
 
 def ridge_path(F, s, v, lambdas):
-    """Return the leave-one-out log likelihood and the coefficients for every ridge.
+    """For every ridge, return the leave-one-out log likelihood and the coefficients.
 
     Parameters
     ----------
@@ -253,7 +255,7 @@ def ridge_path(F, s, v, lambdas):
     Returns
     -------
     scores : ndarray of shape (n_lambdas,)
-        First-order leave-one-out mean log likelihood; greater is better.
+        Mean leave-one-out log likelihood, to first order; greater is better.
     coefs : ndarray of shape (n_lambdas, n_features)
         Coefficients of the features for every ridge.
     """
@@ -276,10 +278,10 @@ def ridge_path(F, s, v, lambdas):
 
 
 def _newton(F, s, v, ridge, coef, *, tol=1e-9, max_iter=50):
-    """Return the coefficients of a ridge logistic regression, scores, and Hessian.
+    """Fit a ridge logistic regression; return coefficients, scores and the Hessian.
 
-    Products with the features have the dtype of the features; everything else is
-    float64.
+    Matrix products with the features are computed in the dtype of the features.
+    Everything else is float64.
     """
     penalty = np.full(F.shape[1], ridge)
     penalty[0] = 1e-12

@@ -1,11 +1,11 @@
-"""Maximum likelihood of mixture proportions: the convex problem inside KLIEP."""
+"""Mixture proportions by maximum likelihood: the convex problem of KLIEP."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-# Relative ridge on the Hessian, because two nearly equal centres make the Hessian
-# singular. The ridge changes the steps, but not the minimum.
+# Relative size of the ridge on the Hessian. Without a ridge, two nearly equal centres
+# would make the Hessian singular. The ridge changes the steps, but not the minimum.
 _RIDGE = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-10}
 
 # Largest number of zero proportions that may become positive in one step.
@@ -25,26 +25,27 @@ class Mixture(NamedTuple):
 
 
 def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
-    r"""Maximise the mean log likelihood of a mixture over its proportions.
+    r"""Find the proportions of a mixture that maximise the mean log likelihood.
 
     .. math:: \max_{t \ge 0,\ \sum_l t_l = 1} \sum_j g_j \log (A t)_j
 
-    The logarithm makes the constraint on the sum unnecessary. The minimum of
+    The constraint on the sum can be left out, because the minimum of
 
     .. math:: f(t) = -\sum_j g_j \log (A t)_j + \sum_l t_l, \qquad t \ge 0
 
-    satisfies the constraint. Each step minimises the quadratic model of f over the
-    non-negative orthant, so most proportions become zero and stay zero. The step is
-    halved until f decreases. To keep steps cheap, a step changes only the positive
-    proportions and those zero proportions that decrease f fastest.
+    satisfies the constraint. Each step minimises a quadratic model of f over
+    non-negative proportions. Therefore most proportions become zero and stay zero. The
+    step is halved until f decreases. Only two kinds of proportions change in a step,
+    because this saves time: positive proportions, and those zero proportions along
+    which f decreases fastest.
 
     Parameters
     ----------
     A : ndarray of shape (n_rows, n_components)
-        Density of each component in each row, at least zero; float32 or float64. Every
-        row has a positive density.
+        Density of each component in each row; float32 or float64. No density is
+        negative, and in every row at least one density is positive.
     share : ndarray of shape (n_rows,)
-        Share of each row, summing to one.
+        Share of each row; the sum of the shares is one.
     start : ndarray of shape (n_components,), default=None
         Start of the iteration; None means equal proportions.
     tol : float, default=1e-8
@@ -65,8 +66,8 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
     t = even if start is None else start / start.sum()
     likelihood = _likelihood(A, t)
     if not likelihood.min() > 0:
-        # Add a little of every component, so that no row of a warm start has density
-        # zero.
+        # Add a small proportion of every component to the start. Otherwise, the density
+        # of a row could be zero.
         t = 0.999 * t + 0.001 * even
         likelihood = _likelihood(A, t)
     value = _objective(likelihood, share, t)
@@ -122,17 +123,18 @@ def _objective(likelihood, share, t):
 def nonnegative_quadratic(H, c, *, start):
     """Return the minimum of y' H y / 2 - c' y over y >= 0, by active sets.
 
-    The function uses the method of Lawson and Hanson on the normal equations. The
-    variable of steepest descent enters the free set. Variables that a step would make
-    negative leave the free set.
+    The method of Lawson and Hanson is applied to the normal equations. The free set
+    holds the variables that may be positive. The variable with the steepest descent
+    enters the free set. If a step would make a variable negative, the variable leaves
+    the free set.
     """
     n = c.size
     free = start > 1e-9
     y = np.zeros(n)
     scale = np.abs(c).max() + 1e-300
     for _ in range(3 * n):
-        # Inner loop: go to the unconstrained minimum on the free set, but stop at the
-        # boundary.
+        # Inner loop: on the free set, move to the unconstrained minimum, or to the
+        # boundary if it comes first.
         for _ in range(n):
             if not free.any():
                 y[:] = 0.0
@@ -147,7 +149,8 @@ def nonnegative_quadratic(H, c, *, start):
             bad = solved <= 0
             ratios = old[bad] / np.maximum(old[bad] - solved[bad], 1e-300)
             new = old + ratios.min() * (solved - old)
-            # Variables at the boundary, or outside from the start, leave the free set.
+            # Variables that are at the boundary, or that started outside it, leave the
+            # free set.
             new[bad & (new <= 1e-14 * scale)] = 0.0
             leaving = bad & (new <= 0.0)
             if not leaving.any():

@@ -1,4 +1,4 @@
-"""Ratios relative to a mixture of both populations, and their map to plain ratios."""
+"""Ratios relative to a mixture of both populations, and the map to plain ratios."""
 
 from skweight.density_ratio._base import BaseDensityRatio
 from skweight.density_ratio._kernels import (
@@ -10,7 +10,7 @@ from skweight.density_ratio._kernels import (
 
 
 class RelativeDensityRatio(BaseDensityRatio):
-    """Base of the estimators of a ratio relative to a mixture of both populations.
+    """Base class of estimators of a ratio relative to a mixture of both populations.
 
     A subclass has the parameters ``alpha`` and ``back_transform`` and implements
     ``_relative(X)``, which returns the relative ratio of checked rows.
@@ -22,13 +22,13 @@ class RelativeDensityRatio(BaseDensityRatio):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to compute the ratio for.
+            Rows whose ratio is computed.
 
         Returns
         -------
         ratio : ndarray of shape (n_samples,)
-            The relative ratio: at most ``1 / alpha``; the plain ratio if ``alpha`` is
-            0.
+            The relative ratio, which is at most ``1 / alpha``. If ``alpha`` is 0, it is
+            the plain ratio.
         """
         return self._relative(self._check_rows(X))
 
@@ -38,7 +38,7 @@ class RelativeDensityRatio(BaseDensityRatio):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to compute the ratio for.
+            Rows whose ratio is computed.
 
         Returns
         -------
@@ -48,8 +48,9 @@ class RelativeDensityRatio(BaseDensityRatio):
         return plain_ratio(self._relative(self._check_rows(X)), self.alpha)
 
     def _renew(self, target, rng):
-        # A sum of kernels is larger at a row that is the centre of a kernel. A held-out
-        # row must therefore not be a centre: the score of the row would be too good.
+        # A sum of kernels is too large at a row that is the centre of a kernel.
+        # Therefore a held-out row must not be a centre. Otherwise, its score would be
+        # too good.
         kernels = self._basis.kernels
         centers = target.X[choose_centers(target, self.n_centers, rng)]
         kernels = GaussianKernels(centers, kernels.mean, kernels.scale)

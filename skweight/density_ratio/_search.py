@@ -25,8 +25,8 @@ from skweight.density_ratio._tables import Sample, numbers, take_rows
 from skweight.density_ratio._ulsif import ULSIF
 from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 
-# The runner-up counts as equally good if its paired difference to the best candidate is
-# below this number of standard errors.
+# If the paired difference between the best candidate and the runner-up is below this
+# number of standard errors, both count as equally good.
 _STANDARD_ERRORS = 2.0
 
 # Logarithms of ratios are averaged within these bounds, because the logarithm of zero
@@ -38,37 +38,42 @@ class DensityRatioSearch(BaseDensityRatio):
     r"""Choose the density-ratio estimator with the best score on held-out rows.
 
     This search is the default of the library, because no method is always the best. For
-    example, a logistic ratio is the best method if the log ratio is linear; otherwise
-    it can be worse than no weighting. Each candidate is fitted on folds of source and
-    target and scored on the held-out rows. The best candidate is fitted on all rows. If
-    the paired difference between the runner-up and the best is within two standard
-    errors, the two candidates are averaged,
+    example, if the log ratio is linear, a logistic ratio is the best method. If the log
+    ratio is not linear, a logistic ratio can be worse than no weighting. The search
+    fits each candidate on folds of source and target, and scores it on the held-out
+    rows. Then it fits the best candidate on all rows. If the paired difference between
+    the best candidate and the runner-up is within two standard errors, the two
+    candidates are averaged,
 
     .. math:: w(x) = \sqrt{w_1(x)\, w_2(x)},
 
-    The average of two good estimators is more accurate than each of the two. The mean
-    ratio over held-out source rows should be 1. If this mean is above 2, the ratio is
-    far too large on some rows. The log loss hardly changes with a single row, so the
-    log loss does not show ratios that are far too large. A candidate with a mean above
-    2 therefore comes last and is not averaged.
+    The average of two good estimators is more accurate than either estimator alone. The
+    mean ratio over held-out source rows should be 1. If this mean is above 2, some
+    ratios are far too large. The log loss does not show these ratios, because a single
+    row hardly changes it. Therefore a candidate whose mean ratio is above 2 comes last
+    and is not averaged.
 
     Parameters
     ----------
     candidates : dict, default=None
-        Estimators with `fit` and `ratio`, by name. None tries, for numeric tables, a
-        logistic ratio, :class:`KernelLogisticRatio`, relative :class:`ULSIF` mapped
-        back, :class:`KLIEP`, and calibrated boosted trees in :class:`ClassifierRatio`.
-        For sparse tables it tries a logistic regression, relative uLSIF and KLIEP. For
-        tables with categories or missing values it tries boosted trees and a logistic
-        regression.
+        Estimators with the methods `fit` and `ratio`, by name. None means the default
+        candidates, which depend on the table:
+
+        - numeric table: a logistic ratio, :class:`KernelLogisticRatio`, :class:`ULSIF`
+          (relative, mapped back), :class:`KLIEP`, and :class:`ClassifierRatio` with
+          calibrated boosted trees;
+        - sparse table: a logistic regression, relative uLSIF and KLIEP;
+        - table with categories or missing values: boosted trees and a logistic
+          regression.
+
     scoring : {"log_loss", "ukl", "lsif"}, default="log_loss"
-        Score of the held-out rows, see :meth:`score`. The log loss grows slowly, so no
-        single row decides the choice.
+        Score of the held-out rows, see :meth:`score`. Because the log loss grows slowly
+        with the ratio, a single row cannot decide the choice.
     cv : int, default=3
         Number of folds, at least 2. With more folds, the fits are more similar to the
-        final fit. Each fold takes one more fit of every candidate.
+        final fit. Each additional fold takes one more fit of every candidate.
     average : bool, default=True
-        Whether a runner-up that is as good as the best is averaged with it.
+        Whether the best candidate is averaged with a runner-up that is equally good.
     max_selection_rows : int, default=2500
         Largest number of rows of each sample for the choice of the candidate; at least
         10. More rows help to distinguish similar candidates. The final fit uses as many
@@ -76,24 +81,25 @@ class DensityRatioSearch(BaseDensityRatio):
     n_jobs : int or None, default=None
         Number of fits to run in parallel.
     verbose : int, default=0
-        Whether to print a line to standard error after each candidate and each final
-        fit: the name, the number of the fit, and the seconds.
+        Whether to print a line to standard error after each candidate and after each
+        final fit. The line shows the name, the number of the fit, and the seconds.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, and of every candidate without a seed.
+        Seed of the folds, and of each candidate that has no seed.
 
     Attributes
     ----------
     best_name_ : str
         Name of the best candidate.
     estimators_ : dict
-        The fitted estimators of the ratio: the best one, and the runner-up if it is
+        The fitted estimators: the best candidate, and also the runner-up if the two are
         averaged.
     reason_ : str
         The choice and its reason, as a sentence.
     cv_results_ : dict of ndarray
-        ``"candidate"``, ``"mean_test_score"`` (greater is better), ``"standard_error"``
-        of the difference to the best, ``"rank_test_score"`` (candidates with a mean
-        ratio above 2 come last).
+        The keys are ``"candidate"``, ``"mean_test_score"``, ``"standard_error"`` and
+        ``"rank_test_score"``. A greater score is better. The standard error is that of
+        the difference to the best candidate. In the ranking, candidates with a mean
+        ratio above 2 come last.
     report_ : RatioReport
         Diagnostics of the ratio for source and target.
     n_features_in_ : int
@@ -111,9 +117,9 @@ class DensityRatioSearch(BaseDensityRatio):
     Notes
     -----
     The cost is ``cv`` fits of every candidate on at most ``max_selection_rows`` rows,
-    and one or two final fits. Width and ridge are chosen once, on all rows of the
-    selection. The scores of a classifier are calibrated once, over all folds. With the
-    default candidates, the time is linear in n.
+    and one or two final fits. Width and ridge are chosen once, on all of these rows.
+    The scores of a classifier are calibrated once, over all folds. With the default
+    candidates, the time is proportional to the number of rows.
 
     References
     ----------
@@ -204,7 +210,7 @@ class DensityRatioSearch(BaseDensityRatio):
         return _average([one.ratio(X) for one in self.estimators_.values()])
 
     def _candidates(self, source, target, rng):
-        """Return the samples, converted for the candidates, and the candidates."""
+        """Return the samples, in the form that candidates need, and the candidates."""
         numeric = True
         try:
             tables = [
@@ -237,9 +243,9 @@ class DensityRatioSearch(BaseDensityRatio):
         return source, target, prepared
 
     def _held_out_scores(self, source, target, candidates, rng):
-        """Return the scores of held-out rows, with their shares, by candidate.
+        """Return, for each candidate, the scores and shares of the held-out rows.
 
-        Also return the fits on all rows used for the choice.
+        Also return the fits on all rows that are used for the choice of the candidate.
         """
         samples = [
             subsample(one, self.max_selection_rows, rng) for one in (source, target)
@@ -319,10 +325,10 @@ def default_candidates(X, *, numeric):
 
 
 class _Fit(NamedTuple):
-    """An estimator, and its ratio of all source rows (None before the final fit).
+    """An estimator, and its ratios of all source rows, or None before the final fit.
 
-    An estimator that has chosen its parameters is fitted again with these parameters.
-    ``mean`` is the mean of the ratio over held-out rows of the source.
+    If an estimator has already chosen its parameters, the final fit uses these
+    parameters. ``mean`` is the mean of the ratio over held-out source rows.
     """
 
     estimator: object
@@ -336,7 +342,7 @@ def _fit_ratio(estimator, source, target):
 
 
 def _fit_all(fit, source, target):
-    """Return the estimator fitted on all rows, with its ratios."""
+    """Return the estimator after a fit on all rows, and its ratios."""
     if not fit.has_chosen:
         return fit._replace(ratio=_fit_ratio(fit.estimator, source, target))
     fitted = fit.estimator._refitted(source, target)
@@ -346,10 +352,10 @@ def _fit_all(fit, source, target):
 
 
 def _held_out_ratios(estimator, source, target, splits):
-    """Return the ratios of held-out rows of both samples, or the error.
+    """Return the ratios of the held-out rows of both samples, or the error of the fit.
 
-    If the estimator chooses width and ridge, also return the fit of the estimator on
-    all rows. The choice of width and ridge is made once and used in all folds.
+    If the estimator chooses width and ridge, its fit on all rows is returned too. Width
+    and ridge are chosen in this fit and used in all folds.
     """
     try:
         with _quietly():
@@ -376,7 +382,7 @@ def _held_out_ratios(estimator, source, target, splits):
 
 @contextmanager
 def _quietly():
-    """Suppress warnings of candidates about a ratio that is not final."""
+    """Suppress the warnings that candidates issue about a ratio that is not final."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OverlapWarning)
         warnings.simplefilter("ignore", DegenerateWeightsWarning)

@@ -1,4 +1,4 @@
-"""Sums of kernels over rows; sums over parts of the data can be added."""
+"""Sums of kernels over rows. The sums over parts of the data can be added."""
 
 from typing import NamedTuple
 
@@ -38,15 +38,15 @@ class KernelMoments(NamedTuple):
 
 
 class KernelStatistics(Sums):
-    r"""Sum basis functions over rows in chunks, from any number of machines.
+    r"""Add up basis functions over chunks of rows, which may be on several machines.
 
     .. math::
         m = \sum_i s_i, \qquad b = \sum_i s_i \varphi(x_i), \qquad
         G = \sum_i s_i \varphi(x_i) \varphi(x_i)^\top
 
-    The sums are all that :class:`ULSIF` needs from a population, in a few kilobytes.
-    Chunks may come in any order and on any machine. `merge` adds the sums of other
-    machines. The result equals the sums over all rows at once, up to rounding in
+    :class:`ULSIF` needs only these sums from a population. They take a few kilobytes.
+    Chunks may be added in any order and on any machine. `merge` adds the sums of
+    another machine. The result equals the sums over all rows at once, up to rounding in
     float64.
 
     Parameters
@@ -65,8 +65,8 @@ class KernelStatistics(Sums):
 
     Notes
     -----
-    The time is O(n b (d + b)) and the memory O(b (b + chunk)), with b basis functions.
-    Kernels are float32 and sums are float64.
+    For n rows, d columns and b basis functions, the time is O(n b (d + b)) and the
+    memory is O(b (b + chunk)). Kernels are float32 and sums are float64.
 
     Examples
     --------
@@ -100,13 +100,14 @@ class KernelStatistics(Sums):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, any number of them, with the columns of the fit in the same order.
+            Any number of rows. They must have the same columns as in the fit, in the
+            same order.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         key : hashable, default=None
-            Name of the partition, if the chunk is a whole partition. A partition with
-            the same name replaces the earlier one. With None, the rows are always
-            added.
+            Name of the partition, if the chunk is a whole partition. If a partition
+            with this name was added before, the chunk replaces it. With None, the rows
+            are always added.
 
         Returns
         -------
@@ -156,7 +157,8 @@ class KernelStatistics(Sums):
         Returns
         -------
         moments : KernelMoments
-            The means of the kernels; more rows may be added afterwards.
+            The means of the kernels. More rows may still be added to the sums
+            afterwards.
         """
         sums = self._totals()
         mass = float(sums.get("mass", 0.0))

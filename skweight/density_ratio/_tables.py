@@ -1,4 +1,4 @@
-"""Two tables that must have the same columns, and the errors if they do not."""
+"""Check that two tables have the same columns; raise an error if they do not."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ MIN_ROWS = 5
 
 
 class Sample(NamedTuple):
-    """Rows of one population, and the share of the population for each row."""
+    """Rows of one population, and the share of each row in the population."""
 
     X: object
     share: np.ndarray | None = None
@@ -97,7 +97,7 @@ def warn_of_missing_names(X, names, *, name, reference):
 
 
 def _says_nothing(names):
-    """Return whether names are missing, or are only the positions 0, 1 and so on."""
+    """Return whether names are missing, or are only the positions 0, 1, 2 and so on."""
     return names is None or names == [str(position) for position in range(len(names))]
 
 
@@ -128,7 +128,7 @@ def _numeric_columns(X):
 
 
 def check_same_columns(X, names, n_columns, *, name, reference):
-    """Raise if a table does not have the columns of another table; name the columns."""
+    """Raise an error that names the columns in which a table differs from another."""
     columns = column_names(X)
     if columns is not None and names is not None:
         lacks = [column for column in names if column not in columns]
@@ -161,7 +161,7 @@ def check_same_columns(X, names, n_columns, *, name, reference):
 
 
 def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numeric):
-    """Return source and target as samples of rows with positive weight, or raise."""
+    """Return the source and target rows of positive weight as samples, or raise."""
     n_columns = width(X_source, "X_source")
     check_same_columns(
         X_target,
@@ -196,19 +196,20 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
 
 
 def rows_that_count(weight):
-    """Return the positions of rows with a positive share of the weight, and the shares.
+    """Return positions and shares of the rows with a positive share of the weight.
 
-    The share of a row may be zero because its weight is tiny compared to another row.
+    Rounding gives a row the share zero if its weight is tiny compared with other
+    weights.
     """
     weight = in_range(weight)
-    # Zeros are not summed, because they would change the rounding of the sum.
+    # Zeros are left out of the sum, because zeros would change its rounding.
     counted = np.flatnonzero(weight)
     share = weight[counted] / weight[counted].sum()
     return counted[share > 0], share[share > 0]
 
 
 def plain_table(X):
-    """Return a table whose rows can be selected; lists become arrays."""
+    """Return a table whose rows can be selected. A list is converted to an array."""
     return X if hasattr(X, "shape") else np.asarray(X)
 
 
@@ -276,15 +277,15 @@ def _all_numbers(column):
 
 
 def _columns_with_gaps(X):
-    """Return the positions of columns with NaN or infinity, a chunk at a time."""
+    """Return the positions of columns with NaN or infinity; read chunk by chunk."""
     from skweight.density_ratio._kernels import chunks
 
     if sparse.issparse(X):
         return np.unique(X.indices[~np.isfinite(X.data)])
     finite = np.ones(X.shape[1], dtype=bool)
     for rows in chunks(X):
-        # A sum is finite if all values are finite, except for overflow, which is
-        # checked.
+        # If all values are finite, their sum is finite, unless it overflows. Overflow
+        # is checked.
         with np.errstate(over="ignore", invalid="ignore"):
             total = np.einsum("ij->", X[rows])
         if not np.isfinite(total):

@@ -22,36 +22,37 @@ _LAMBDAS = 10.0 ** np.arange(-5, 2)
 class ULSIF(RelativeDensityRatio):
     r"""Fit the density ratio by least squares, in closed form (uLSIF, RuLSIF).
 
-    The ratio is a constant plus a sum of Gaussian kernels, whose centres are drawn from
-    the target. The fit minimises the squared error over the source. One
-    eigendecomposition per width gives the leave-one-out scores of all ridges, so ULSIF
-    chooses width and ridge itself. ULSIF is the fastest of the kernel methods.
+    The ratio is a constant plus a sum of Gaussian kernels. The centres of the kernels
+    are drawn from the target. The fit minimises the squared error over the source.
+    ULSIF chooses width and ridge itself: one eigendecomposition per width gives the
+    leave-one-out scores of all ridges. ULSIF is the fastest of the kernel methods.
 
     .. math::
         r(x) = \theta^\top \varphi(x), \qquad
         \theta = \bigl((1 - \alpha) H_s + \alpha H_t + \lambda I\bigr)^{-1} h
 
-    with :math:`H_s, H_t` the mean of :math:`\varphi \varphi^\top` over source and
-    target, and :math:`h` the mean of :math:`\varphi` over the target. The coefficients
-    may be negative; only the ratio is clipped at zero.
+    where :math:`H_s` and :math:`H_t` are the means of :math:`\varphi \varphi^\top` over
+    source and target, and :math:`h` is the mean of :math:`\varphi` over the target. The
+    coefficients may be negative. Only the ratio is clipped at zero.
 
     Parameters
     ----------
     alpha : float, default=0.0
-        Share of the target in the denominator of the ratio, in [0, 1). 0 estimates the
-        plain ratio, as published. 0.1 or 0.2 is more stable if some ratios are large. A
-        larger share makes the ratio flatter. Above 0 the result is the relative ratio
-        :math:`p_t / (\alpha p_t + (1 - \alpha) p_s)`, which is at most :math:`1 /
-        \alpha`. The relative ratio can be estimated even if the plain ratio has no
-        finite variance. At 0, the target is used only in the mean of the kernels, so
-        the fit may not notice a part of the target that the source does not cover.
+        Share of the target in the denominator of the ratio, in [0, 1). A larger share
+        makes the ratio flatter. 0 estimates the plain ratio, as published. 0.1 or 0.2
+        is more stable if some ratios are large. If `alpha` is above 0, the result is
+        the relative ratio :math:`p_t / (\alpha p_t + (1 - \alpha) p_s)`, which is at
+        most :math:`1 / \alpha`. The relative ratio can be estimated even if the plain
+        ratio has no finite variance. If `alpha` is 0, the target is used only in the
+        mean of the kernels. Then the fit may not notice a part of the target that the
+        source does not cover.
     back_transform : bool, default=False
-        Whether `ratio` maps the relative ratio back to the plain ratio. With ``alpha``
-        of 0.1 or 0.2, the ratio mapped back is more accurate than the ratio with
-        ``alpha=0``. The map is :math:`(1 - \alpha) r / (1 - \alpha r)`.
+        Whether `ratio` maps the relative ratio back to the plain ratio. If ``alpha`` is
+        0.1 or 0.2, the plain ratio that results from the map is more accurate than the
+        ratio with ``alpha=0``. The map is :math:`(1 - \alpha) r / (1 - \alpha r)`.
     n_centers : int, default=100
-        Number of kernels, at most the number of distinct target rows. Raising it fits
-        finer detail, at quadratic cost.
+        Number of kernels, at most the number of distinct target rows. More kernels fit
+        finer detail. The cost is quadratic in this number.
     sigmas : float or array-like, default=None
         Width of the kernels, or several candidates, in units of the standardised
         features. None tries eleven widths around the median distance between rows and
@@ -66,7 +67,8 @@ class ULSIF(RelativeDensityRatio):
         Largest number of rows of each sample for the choice of width and ridge; at
         least 10. The fit itself uses all rows.
     random_state : int, RandomState instance or None, default=None
-        Seed of the centres, and of the rows for the choice.
+        Seed for the draw of the centres, and of the rows used to choose width and
+        ridge.
 
     Attributes
     ----------
@@ -77,8 +79,8 @@ class ULSIF(RelativeDensityRatio):
     coef_ : ndarray of shape (n_centers + 1,)
         Coefficients :math:`\theta`; the first belongs to the constant.
     cv_results_ : dict of ndarray
-        The leave-one-out curve: ``"param_sigma"``, ``"param_lambda"``,
-        ``"mean_test_score"`` (greater is better), ``"rank_test_score"``.
+        Candidates and leave-one-out scores: ``"param_sigma"``, ``"param_lambda"``,
+        ``"mean_test_score"`` and ``"rank_test_score"``. Greater scores are better.
     report_ : RatioReport
         Diagnostics of the ratio for source and target.
     n_features_in_ : int
@@ -104,8 +106,9 @@ class ULSIF(RelativeDensityRatio):
 
     Notes
     -----
-    Time is :math:`O(n b (d + b))` with b centres. Memory is a chunk of rows times the
-    centres, for any n. Tables on disk (memory maps) are read chunk by chunk.
+    For n rows, d features and b centres, the time is :math:`O(n b (d + b))`. For any n,
+    the memory holds one matrix of the rows of a chunk by b centres. Tables on disk
+    (memory maps) are read chunk by chunk.
 
     References
     ----------
@@ -191,7 +194,8 @@ class ULSIF(RelativeDensityRatio):
         Returns
         -------
         statistics : KernelStatistics
-            Empty sums. Add rows of source or target, in chunks, on any machine.
+            Empty sums, to which chunks of source rows or of target rows are added, on
+            any machine.
         """
         check_is_fitted(self, "sigma_")
         return KernelStatistics(self._basis, self._columns, self.n_features_in_)
@@ -209,7 +213,8 @@ class ULSIF(RelativeDensityRatio):
         Returns
         -------
         self : object
-            The fitted estimator. `report_` is unchanged; it describes the first fit.
+            The fitted estimator. `report_` does not change: it still describes the
+            first fit.
         """
         for sums in (source, target):
             if not self._basis.same_as(sums.basis):
@@ -239,11 +244,11 @@ class ULSIF(RelativeDensityRatio):
 def leave_one_out_scores(source, target, share_source, share_target, *, alpha, lambdas):
     r"""Return the leave-one-out score for every ridge, from one eigendecomposition.
 
-    Each row is left out of the sums of its own sample. The ratio of the row is then
-    computed without this row. With
-    :math:`H = (1 - \alpha) H_s + \alpha H_t + \lambda I`, leaving one row out changes H
-    by a matrix of rank one. All refits therefore follow from two inner products in the
-    metric :math:`H^{-1}`: a row with itself, and a row with h.
+    Each row is left out of the sums of its own sample, and its ratio is computed from
+    the remaining rows. Let :math:`H = (1 - \alpha) H_s + \alpha H_t + \lambda I`. If
+    one row is left out, H changes by a matrix of rank one. Therefore all refits follow
+    from two inner products in the metric :math:`H^{-1}`: of a row with itself, and of a
+    row with h.
 
     Parameters
     ----------
@@ -264,7 +269,8 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
     as64 = np.float64
     H_source = _gram(source, share_source)
     h = share_target.astype(as64) @ target
-    # Sum of the shares of a sample without one of its rows, on average.
+    # Sum of the shares that remain if one row of a sample is left out. It is averaged
+    # over the rows, weighted by their shares.
     rest_source = max(1 - share_source @ share_source, 1e-12)
     rest_target = max(1 - share_target @ share_target, 1e-12)
 
@@ -276,7 +282,8 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
             (1 - alpha) * H_source + alpha / rest_target * H_target
         )
     else:
-        # The matrices differ only by a factor, so the eigenvectors are computed once.
+        # The two matrices differ only by a factor, so the eigenvectors are computed
+        # only once.
         values, vectors = without_target = np.linalg.eigh(H_source)
         without_source = shrunk * values, vectors
 
