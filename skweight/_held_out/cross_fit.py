@@ -19,7 +19,7 @@ from skweight.delivery._arguments import offsets_of
 
 
 class HeldOut(NamedTuple):
-    """Outputs of models, one per fold, on rows that each model was not fitted on.
+    """Outputs of one model per fold, on the rows that this model was not fitted on.
 
     ``rows`` are the positions of the held-out rows, in the order of ``outputs``. A row
     appears more than once if several splits test it. ``source`` is a text that says

@@ -47,7 +47,7 @@ class WeightedFit(NamedTuple):
 
 
 class CrossFitScores(NamedTuple):
-    """Scores of held-out rows, and a method to score other rows like them.
+    """Scores of held-out rows, and a method to compute the scores of further rows.
 
     ``rows`` are the positions of the held-out rows, in the order of ``outputs``.
     ``model`` is the model fitted on all rows, or None if none was requested. If a

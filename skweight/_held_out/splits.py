@@ -131,7 +131,7 @@ def _own_splits(cv, classes, codes, counted, random_state, groups):
     if groups is not None:
         groups = check_groups(groups, n_samples)
         groups = groups if counted is None else groups[counted]
-        if holdout:  # so that the first fold is not too large for a hold-out
+        if holdout:  # keeps the first fold small enough for a hold-out
             n_folds = max(n_folds, -(-y.size // MANY_ROWS))
         pairs = group_folds(n_folds, y, groups, random_state)
         pairs = pairs[:1] if holdout else pairs

@@ -1,4 +1,4 @@
-"""Which arguments of `fit` have one entry per row, are offsets, or contain tables."""
+"""Find arguments of `fit` that have one entry per row, are offsets or contain tables."""
 
 import numpy as np
 from sklearn.utils import _safe_indexing

@@ -95,7 +95,7 @@ def inner_multiplier(estimator, classes, mass):
 
 
 def warn_of_two_counts(estimator, classes, mass, counts):
-    """Warn if it matters whether an estimator balances total weights or row numbers.
+    """Warn if it matters whether an estimator balances total weights or row counts.
 
     Parameters
     ----------

@@ -72,8 +72,8 @@ _RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 # estimator.
 _CALIBRATES = {"CalibratedClassifierCV"}
 
-# Composites that only pass sample_weight on to their members (the estimators inside) if
-# scikit-learn is older than 1.7.
+# Before scikit-learn 1.7, these composites did not use sample_weight themselves. They
+# only passed it on to their members (the estimators inside).
 _PASSES_ON = {"VotingClassifier", "StackingClassifier"}
 
 LEARNER = "population x emphasis"

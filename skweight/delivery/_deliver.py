@@ -173,8 +173,9 @@ def deliver_in_place(
         _fit_without_weights(estimator, X, y, fit_params, validation)
         return []
     if not is_composite(estimator):
-        # Metadata routing is switched on only if fit has further arguments, because
-        # some estimators then refuse weights, or need a request on the scorer.
+        # Metadata routing is switched on only if fit has further arguments. With
+        # routing on, some estimators refuse weights, and some need a request on the
+        # scorer.
         routing = get_config()["enable_metadata_routing"] and bool(fit_params)
         with (
             routing_switched(routing),

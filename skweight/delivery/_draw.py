@@ -1,4 +1,4 @@
-"""Rows drawn in proportion to weights, for learners that accept no weights.
+"""Draw rows in proportion to weights, for learners that accept no weights.
 
 With ``unsupported="resample"``, as many rows are drawn as the data have, and rows may
 be repeated. With ``"subsample"``, rows may be left out, and no row is repeated.
@@ -130,7 +130,7 @@ def subsample_sizes(weights, codes):
 
 
 def whole_rows(weights, codes):
-    """Return a factor for the weights of each class, to correct rounded row numbers.
+    """Return a factor for the weights of each class, to correct rounded row counts.
 
     The number of drawn rows of each class is rounded, so it does not exactly fit the
     weights. After the weights are multiplied by the factors, the total weight of each

@@ -1,4 +1,4 @@
-"""Fit a single estimator with weights, and an adapter for composites.
+"""A function that fits a single estimator with weights, and an adapter class.
 
 There are four ways to pass weights, and the first possible way is used. The first way
 is the ``sample_weight`` of `fit`. If all rows of a class have the same weight, the
@@ -75,8 +75,8 @@ def ways_in(estimator):
     params = params_of(estimator)
     if "class_weight" in params:
         ways.append("class_weight")
-    # If `priors` is a string, such as "uniform" of NearestCentroid, the user chose the
-    # string. It is not replaced by weights.
+    # If `priors` is a string, such as "uniform" of NearestCentroid, weights do not
+    # replace the string, because the user chose it.
     if not isinstance(params.get("priors", ""), str):
         ways.append("priors")
     return ways
@@ -299,7 +299,7 @@ def watching(validation, estimator, fit_params, X, y):
 
 
 class WeightAdapter(BaseEstimator):
-    """Wrap an estimator inside a composite that metadata routing cannot reach.
+    """Adapter for an estimator in a composite, if metadata routing cannot reach it.
 
     An adapter is needed for six kinds of estimators:
 

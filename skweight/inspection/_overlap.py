@@ -1,4 +1,4 @@
-"""Overlap of training rows and target rows, measured by a classifier of both kinds."""
+"""Overlap of training and target rows: how well can a classifier separate them?"""
 
 from typing import NamedTuple
 
@@ -64,7 +64,7 @@ def measure_overlap(
 
     def scores_with(shares):
         # The mean weight is 1 for the training rows, and also 1 for the target rows. If
-        # all weights are equal, None is used.
+        # all weights are equal, no weights are passed.
         halves = np.concatenate([shares * source.n, target.shares() * target.n])
         # If there are few rows, a single thread is used, because starting more threads
         # would take more time than they save.

@@ -291,7 +291,7 @@ def _vectors_to_carry(weights, rule):
 
 
 def _codes(y, y_new):
-    """Return the class positions of the rows before and after resampling."""
+    """Return the position of each row's class, before and after resampling."""
     y, y_new = (
         labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels
         for labels in (np.asarray(y), np.asarray(y_new))

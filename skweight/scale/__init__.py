@@ -1,4 +1,4 @@
-"""Weights, calibration and metrics from sums, for data larger than memory.
+"""Compute weights, calibration and metrics from sums, for data larger than memory.
 
 Statistics are sums over chunks of rows, which may come in any order and from any
 machine. `summarize` computes the sums from files and from tables of dask, Spark and

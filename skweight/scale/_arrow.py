@@ -1,4 +1,4 @@
-"""Parquet files and datasets of pyarrow, a batch of rows at a time."""
+"""Read Parquet files and pyarrow datasets, one batch of rows at a time."""
 
 import os
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Chunks of rows of any type, and the columns that statistics use."""
+"""Split tables of any type into chunks of rows, and read the columns of a chunk."""
 
 from os import PathLike
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ def is_table(source):
 
 
 def is_dict_of_dask(source):
-    """Return whether the rows come from a dict of arrays of dask."""
+    """Return whether the rows come from a dict of dask arrays."""
     return isinstance(source, dict) and any(
         engine_of(values) == "dask" for values in source.values()
     )
@@ -171,7 +171,7 @@ def table_of(chunk, columns):
         return chunk
     if isinstance(columns, int):
         if isinstance(chunk, tuple | list):
-            # For a tuple, the integer is the position of a whole table within the
+            # If a chunk is a tuple, the integer is the position of a table within the
             # tuple.
             return chunk[columns]
         columns = [columns]

@@ -179,7 +179,7 @@ def _part(binned, selected):
 
 
 def _quantile(miss, binned, coverage):
-    """Return the weighted quantile of `miss` plus one infinite value of mean weight."""
+    """Return the weighted quantile of `miss` with one infinite value added."""
     if not miss.size:
         return np.inf
     order = np.argsort(miss)

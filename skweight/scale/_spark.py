@@ -84,7 +84,7 @@ def _weigh_series(weigh, rows):
 
 
 def folds(key, n_folds, seed):
-    """Return a column of folds by the MD5 sum of a key."""
+    """Return a column of folds, computed from the MD5 sum of a key."""
     functions = import_optional(
         "pyspark.sql.functions", extra="spark", feature="Folds in Spark"
     )

@@ -1,8 +1,8 @@
-"""The sentences in the advice of `recommend_weighting`, and their benchmarks."""
+"""Sentences for the advice of `recommend_weighting`, with supporting benchmarks."""
 
 from skweight._utils.validation import say
 
-# Limit for the number of rows of the largest class, divided by that of the smallest.
+# Limit for the ratio of two numbers: rows of the largest class / rows of the smallest.
 # Below the limit, no class is so rare that a model might never predict it.
 BALANCED_ENOUGH = 3.0
 # If a class has fewer rows than this, the advice is to collect more rows.

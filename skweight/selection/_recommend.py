@@ -242,7 +242,7 @@ def recommend_weighting(
 
 
 def _check_input(X, y, sample_weight):
-    """Return labels and classes, and the class position and the weight of every row."""
+    """Return labels, classes, and for every row its class position and its weight."""
     y = check_labels(y, owner="recommend_weighting")
     check_rows(X, y)
     classes, codes = encode_labels(y)
@@ -415,7 +415,7 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
 
 
 def _ratio_of_columns(figures, X_target, random_state):
-    """Return weights for covariate shift, and the reason for their ratio method."""
+    """Return covariate shift weights, and why their density ratio method was chosen."""
     numeric = not (
         figures["n_categorical"] or figures["missing_values"] or figures["sparse"]
     )
@@ -461,7 +461,7 @@ def _read_as_columns(weighting, X, y, sample_weight, X_target, figures, seed):
 
 
 def _overlap(X, X_target, weights, sample_weight, seed):
-    """Return AUC with weights, share of target rows missing, effective sample sizes."""
+    """Return (weighted AUC, missing share of the target, effective sample sizes)."""
     if sample_weight is not None:
         weights = weights * np.asarray(sample_weight, dtype=np.float64)
     rng = np.random.default_rng(seed)
