@@ -1,4 +1,4 @@
-"""Find arguments of `fit` that have one entry per row, are offsets or contain tables."""
+"""Find arguments of `fit` with one entry per row, with offsets, or with tables."""
 
 import numpy as np
 from sklearn.utils import _safe_indexing

@@ -1,4 +1,4 @@
-"""Overlap of training and target rows: how well can a classifier separate them?"""
+"""Overlap of training and target rows: how well a classifier can separate them."""
 
 from typing import NamedTuple
 

@@ -205,7 +205,7 @@ class ProjectionNeighbors(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests; `labels` are the labels of the rows."""
+        """Return instances for the shared tests; `labels` are the row labels."""
         return [cls()]
 
 

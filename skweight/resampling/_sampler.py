@@ -155,7 +155,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests; `labels` are the labels of the rows."""
+        """Return instances for the shared tests; `labels` are the row labels."""
         return [cls("random_over", random_state=0), cls(random_state=0)]
 
 
