@@ -30,9 +30,9 @@ _LABELS = np.array([0.0, 1.0])
 _NARROW = 1e-6
 
 # Scores are not centred if their standard deviation is larger than this value. A single
-# very large score can cause such a standard deviation. Then the prior precision of the
-# slope is much smaller than that of the intercept. With centred scores, rounding would
-# lose the prior precision of the slope.
+# very large score can make the standard deviation so large. Then the prior precision of
+# the slope is much smaller than that of the intercept. With centred scores, rounding
+# would lose the prior precision of the slope.
 _WIDE = 1e5
 
 # Log odds are clipped to this many times the median of their absolute values. A log
@@ -95,7 +95,8 @@ class AnchoredCalibrator(BaseCalibrator):
         the common slope have the prior variance :math:`1 / (2 \lambda k)`. The common
         slope has the prior variance :math:`\sigma_a^2`.
     bounded : bool, default=True
-        For two classes: whether to bound the tails as in ``SigmoidCalibrator``.
+        For two classes: whether to limit extreme probabilities, as in
+        ``SigmoidCalibrator``.
 
     Attributes
     ----------
@@ -129,8 +130,8 @@ class AnchoredCalibrator(BaseCalibrator):
     *The map is increasing.* The quadratic term is restricted as in
     ``QuadraticCalibrator``, so that the ranking and the AUC do not change.
 
-    *The tails are bounded by what the rows can support.* For example, 300 rows without
-    an error cannot support a probability of one in a million. With fewer than a
+    *Probabilities are limited to what the rows can support.* For example, 300 rows
+    without an error cannot support a probability of one in a million. With fewer than a
     thousand rows, the bounds reduce the excess log loss by a sixth to a quarter on the
     problems of the user guide. Without calibration rows there are no bounds.
 
@@ -205,9 +206,10 @@ class AnchoredCalibrator(BaseCalibrator):
         ----------
         scores : array-like of shape (n_samples,), (n_samples, 1) or \
                 (n_samples, n_classes), default=None
-            Log-scale scores of rows that the model has not been fitted on: log odds of
-            the second class, or one score per class. Without rows (None or empty),
-            ``classes`` is required, and the map only undoes the effect of the weights.
+            Log-scale scores of held-out rows, which were not used to fit the model: log
+            odds of the second class, or one score per class. Without rows (None or
+            empty), ``classes`` is required, and the map only undoes the effect of the
+            weights.
         y : array-like of shape (n_samples,), default=None
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -228,9 +230,12 @@ class AnchoredCalibrator(BaseCalibrator):
         Raises
         ------
         ValueError
-            If scores are not finite or of the wrong shape, a label is not among
-            ``classes``, there are fewer than two classes, weights or multipliers are
-            not usable, or a parameter is out of its range.
+            If one of these conditions holds:
+
+            - scores are not finite or have the wrong shape;
+            - a label is not among ``classes``, or there are fewer than two classes;
+            - weights or multipliers are not usable;
+            - a parameter is out of its range.
 
         Warns
         -----
@@ -402,7 +407,7 @@ class AnchoredCalibrator(BaseCalibrator):
 
 
 def _without_far(z, weight):
-    """Return the log odds; clip the few values that are far from all others."""
+    """Return log odds, with clipped values where log odds are far from all others."""
     distance = np.abs(z)
     order = np.argsort(distance)
     cumulated = np.cumsum(weight[order])

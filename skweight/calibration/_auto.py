@@ -163,7 +163,7 @@ class AutoCalibrator(BaseCalibrator):
         ----------
         scores : array-like of shape (n_samples,), (n_samples, 1) or \
                 (n_samples, n_classes)
-            Log-scale scores of rows that the model has not been fitted on.
+            Log-scale scores of held-out rows, which were not used to fit the model.
         y : array-like of shape (n_samples,)
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -240,8 +240,8 @@ class AutoCalibrator(BaseCalibrator):
         if rows.class_count.min() < FEWEST_ROWS:
             candidates = {"anchored": self._anchored()}
         else:
-            # If the scores are shares of votes, a learned bias is better than the
-            # formula that undoes the effect of the weights.
+            # If the scores are shares of votes, a learned bias undoes the effect of the
+            # weights better than the formula does.
             tempered = {"inversion": not self._votes}
             candidates = {
                 "temperature": TemperatureCalibrator(),

@@ -69,13 +69,13 @@ class BaseCalibrator(Documented, ReadOnce):
     .. math:: \sum_k 1 / N_k = \sum_k 1 / n_k,
 
     so that the class frequencies have the precision of a sample with :math:`N_k`
-    unweighted rows of class k. For two classes the sum is the variance of the log odds
-    of the frequency. If the weights do not depend on the label, the numbers :math:`N_k`
-    add up to Kish's effective sample size of all rows. If the weights depend on the
-    class, as in a case-control sample, the other class may have a much larger total
-    weight. Even then, 1000 rows of a rare class count as hundreds of rows. A class in
-    which one row has nearly all of the weight counts as one row. Positive weights below
-    1e-13 of the largest weight are raised to that value.
+    unweighted rows of class k. For two classes, the sum in the formula is the variance
+    of the log odds of the frequency. If the weights do not depend on the label, the
+    numbers :math:`N_k` add up to Kish's effective sample size of all rows. If the
+    weights depend on the class, as in a case-control sample, the other class may have a
+    much larger total weight. Even then, 1000 rows of a rare class count as hundreds of
+    rows. If one row has nearly all of the weight of its class, the class counts as one
+    row. Positive weights below 1e-13 of the largest weight are raised to that value.
 
     References
     ----------
@@ -98,8 +98,8 @@ class BaseCalibrator(Documented, ReadOnce):
     array([[0.6, 0.4]])
     """
 
-    # Whether the scores must come from rows that the model was not fitted on. If
-    # False, no additional fits are made for the calibrator.
+    # Whether the scores must come from held-out rows, which were not used to fit the
+    # model. If False, no additional fits are made for the calibrator.
     needs_held_out_scores = True
 
     # _learns_from_sums is true if binned sums of the scores are enough for the fit.
@@ -120,10 +120,10 @@ class BaseCalibrator(Documented, ReadOnce):
         ----------
         scores : array-like of shape (n_samples,), (n_samples, 1) or \
                 (n_samples, n_classes)
-            Log-scale scores of rows that the model has not been fitted on. For two
-            classes: log odds or decision values of the second class. For more classes:
-            one log-probability or decision value per class, in the order of the
-            classes. ``scores_from_proba`` computes scores from probabilities.
+            Log-scale scores of held-out rows, which were not used to fit the model. For
+            two classes: log odds or decision values of the second class. For more
+            classes: one log-probability or decision value per class, in the order of
+            the classes. ``scores_from_proba`` computes scores from probabilities.
         y : array-like of shape (n_samples,)
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -145,9 +145,12 @@ class BaseCalibrator(Documented, ReadOnce):
         Raises
         ------
         ValueError
-            If scores are not finite or of the wrong shape, a label is not among
-            ``classes``, there are fewer than two classes, a weight is negative, NaN
-            or infinite, all weights are zero, or a parameter is out of its range.
+            If one of these conditions holds:
+
+            - scores are not finite or have the wrong shape;
+            - a label is not among ``classes``, or there are fewer than two classes;
+            - a weight is negative, NaN or infinite, or all weights are zero;
+            - a parameter is out of its range.
 
         Warns
         -----
@@ -249,7 +252,7 @@ class BaseCalibrator(Documented, ReadOnce):
         return proba
 
     def _check_scores(self, scores):
-        """Return the scores to predict from, of shape (n,) for two classes."""
+        """Check the scores of a prediction; return them, as (n,) for two classes."""
         try:
             n_classes = self.classes_.shape[0]
         except AttributeError:

@@ -12,8 +12,8 @@ from skweight.calibration._engine.logistic import (
 
 _LOG_2 = np.log(2.0)
 
-# The fit clips log odds to this size. Otherwise, one value of 1e7 would take the
-# floating-point precision from the other values.
+# The fit clips log odds to this size. Otherwise, with a single value of 1e7, the other
+# values would lose digits.
 _FAR = 1e4
 
 
@@ -89,10 +89,10 @@ class BetaCalibrator(BentCalibrator):
     Parameters
     ----------
     smoothing : float, default=1.0
-        Pseudo-rows per class, in (0, inf), as in ``SigmoidCalibrator``. Raising it
-        pulls probabilities away from 0 and 1.
+        Number of pseudo-rows per class, in (0, inf), as in ``SigmoidCalibrator``. A
+        larger number moves probabilities further away from 0 and 1.
     bounded : bool, default=True
-        Whether to bound the tails as in ``SigmoidCalibrator``.
+        Whether to limit extreme probabilities, as in ``SigmoidCalibrator``.
 
     Attributes
     ----------
@@ -115,16 +115,16 @@ class BetaCalibrator(BentCalibrator):
 
     Notes
     -----
-    *Slopes are not negative.* If the best fit has a negative slope, that slope is set
-    to zero and the other parameters are fitted again. Two fits have exactly one slope
-    of zero. The problem is convex, so the better of these two fits is the best map. If
-    both slopes would be zero, a ``CalibrationWarning`` is issued, and the probabilities
-    of every row are the class frequencies.
+    *Slopes are not negative.* If the best fit has a negative slope, two more fits are
+    made: one with a = 0, and one with b = 0. The problem is convex, so the better of
+    these two fits is the best map without negative slopes. If both slopes would be
+    zero, a ``CalibrationWarning`` is issued, and the probabilities of every row are the
+    class frequencies.
 
-    *Scores must be log odds*: the map is not invariant to a shift of the scores. Use
+    *Scores must be log odds*, because a shift of the scores would change the map. Use
     ``SigmoidCalibrator`` or ``QuadraticCalibrator`` for margins. A score above 37 has
-    the probability 1 in floating point. Because the logarithms are computed directly
-    from the log odds, such scores keep their order.
+    the probability 1 in floating point. The logarithms are computed directly from the
+    log odds. Therefore scores above 37 keep their order.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``.
 

@@ -111,7 +111,7 @@ def draw_folds(rows, n_folds):
 
 
 class _CellFolds:
-    """Folds of rows of two classes, merged into bins of the score."""
+    """For two classes: folds of rows that are merged into bins of the score."""
 
     def __init__(self, rows):
         self.n_folds = N_FOLDS

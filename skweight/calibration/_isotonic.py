@@ -80,8 +80,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     Use this calibrator if the rare class has hundreds of calibration rows and the
     reliability curve does not have the form of a sigmoid. With fewer rows, isotonic
-    regression overfits. In that case, ``SigmoidCalibrator`` is better, even for such a
-    reliability curve.
+    regression overfits. In that case, ``SigmoidCalibrator`` is better, even if the
+    curve is not a sigmoid.
 
     The curve minimises the weighted squared error
 

@@ -14,9 +14,8 @@ from skweight.calibration._rows import (
 class PriorCalibrator(BaseCalibrator):
     r"""Undo class weights in closed form, without calibration rows.
 
-    Consider a model that minimises a proper loss in which class k has the weight
-    :math:`w_k`. Such a model learns :math:`p_w(k \mid x) \propto w_k\, p(k \mid x)`.
-    Hence
+    Suppose that class k has the weight :math:`w_k` in a proper loss. A model that
+    minimises this loss learns :math:`p_w(k \mid x) \propto w_k\, p(k \mid x)`. Hence
 
     .. math:: p(k \mid x) \propto p_w(k \mid x) / w_k,
 

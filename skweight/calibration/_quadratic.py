@@ -88,10 +88,10 @@ class QuadraticCalibrator(BentCalibrator):
     Parameters
     ----------
     smoothing : float, default=1.0
-        Pseudo-rows per class, in (0, inf), as in ``SigmoidCalibrator``. Raising it
-        pulls probabilities away from 0 and 1.
+        Number of pseudo-rows per class, in (0, inf), as in ``SigmoidCalibrator``. A
+        larger number moves probabilities further away from 0 and 1.
     bounded : bool, default=True
-        Whether to bound the tails as in ``SigmoidCalibrator``.
+        Whether to limit extreme probabilities, as in ``SigmoidCalibrator``.
 
     Attributes
     ----------

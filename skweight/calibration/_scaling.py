@@ -78,8 +78,8 @@ class VectorScalingCalibrator(BaseCalibrator):
     Notes
     -----
     Let n be the number of rows and k the number of classes. Before the third step, each
-    probability p is replaced by a mean of p and 1 / k, in which 1 / k has the weight 1
-    / (n + 1). Then a probability of zero has a finite loss. With two classes, the map
+    probability p is replaced by a weighted mean of p and 1 / k. The weight of 1 / k is
+    1 / (n + 1). Then a probability of zero has a finite loss. With two classes, the map
     has the form of ``BetaCalibrator``. The map is increasing if both slopes are
     positive. If a slope is not positive, all classes share one slope, and a
     ``CalibrationWarning`` is issued.
@@ -125,7 +125,7 @@ class VectorScalingCalibrator(BaseCalibrator):
         ----------
         scores : array-like of shape (n_samples,), (n_samples, 1) or \
                 (n_samples, n_classes)
-            Log-scale scores of rows that the model has not been fitted on.
+            Log-scale scores of held-out rows, which were not used to fit the model.
         y : array-like of shape (n_samples,)
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -146,9 +146,12 @@ class VectorScalingCalibrator(BaseCalibrator):
         Raises
         ------
         ValueError
-            If scores are not finite or of the wrong shape, a label is not among
-            ``classes``, there are fewer than two classes, weights or multipliers are
-            not usable, or a parameter is out of its range.
+            If one of these conditions holds:
+
+            - scores are not finite or have the wrong shape;
+            - a label is not among ``classes``, or there are fewer than two classes;
+            - weights or multipliers are not usable;
+            - a parameter is out of its range.
 
         Warns
         -----
@@ -386,8 +389,8 @@ class _MatrixFit:
         share = np.bincount(codes, self.weight, self.k)
         self.doubt = np.sqrt(share * (1 - share) + 1e-6)[:, np.newaxis]
         gram = (self.weight * self.z) @ self.z.T
-        # In directions in which the scores do not differ, the Hessian consists of the
-        # ridge only.
+        # If the scores do not differ in a direction, the Hessian in this direction is
+        # only the ridge.
         ridge_floor = 2 * ridge[0, 1] / np.mean(self.doubt**2)
         gram += (ridge_floor + 1e-9 * np.trace(gram)) * np.eye(self.k + 1)
         self.root = np.linalg.cholesky(gram)

@@ -50,7 +50,8 @@ class TemperatureCalibrator(BaseCalibrator):
         equally many for each class. As in ``SigmoidCalibrator``, the pseudo-rows keep
         the slope finite if the scores separate the classes perfectly.
     bounded : bool, default=True
-        For two classes: whether to bound the tails as in ``SigmoidCalibrator``.
+        For two classes: whether to limit extreme probabilities, as in
+        ``SigmoidCalibrator``.
 
     Attributes
     ----------

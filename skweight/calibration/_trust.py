@@ -34,7 +34,7 @@ class Verdict(NamedTuple):
     ratio : float
         Mean probability, from leave-one-out scores, divided by the class frequency.
     error : float
-        Standard error of the logarithm of ``ratio`` on new rows of the population.
+        Standard error of log(``ratio``), for new rows of the population.
     chance : float
         Probability that the mean probability is wrong by more than a factor of 1.25.
     trusted : bool
@@ -59,8 +59,8 @@ def judge_inversion(scores, codes, sample_weight, class_multiplier):
     Parameters
     ----------
     scores : ndarray of shape (n,)
-        Log odds of rows that the model has not been fitted on, or the result of
-        :func:`scores_without_each_row`.
+        Log odds of held-out rows, which were not used to fit the model, or the result
+        of :func:`scores_without_each_row`.
     codes : ndarray of shape (n,)
         The class of every row, 0 or 1.
     sample_weight : ndarray of shape (n,) or None
@@ -151,10 +151,10 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
     Parameters
     ----------
     model : estimator
-        A fitted linear classifier of two classes, or a Pipeline that ends with such a
-        classifier. For `LogisticRegression`, the verdict uses leave-one-out scores. For
-        other linear models, and for models with more than 1000 features, it uses the
-        scores of the training rows.
+        A fitted linear classifier of two classes, or a Pipeline whose last step is one.
+        For `LogisticRegression`, the verdict uses leave-one-out scores. For other
+        linear models, and for models with more than 1000 features, it uses the scores
+        of the training rows.
     X : array-like of shape (n, n_features)
         The rows that the model was fitted on.
     codes : ndarray of shape (n,)
@@ -169,8 +169,8 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
     Returns
     -------
     verdict : Verdict or None
-        The verdict on the model; None if the model is not linear, or does not have two
-        classes.
+        The verdict on the model. It is None if the model is not linear or does not have
+        two classes.
     """
     learner, features = model, X
     if hasattr(model, "steps"):

@@ -48,9 +48,9 @@ class ExpectedCostDecision(BaseDecision):
         classifier calls, sets this number.
     threshold_ : float
         The smallest probability of the second class at which this class is chosen,
-        ``(fp - tn) / (fp - tn + fn - tp)``. The attribute exists only under three
-        conditions. There are two classes, and all decisions are labels. All rows have
-        the same costs. Mistakes cost more than right decisions.
+        ``(fp - tn) / (fp - tn + fn - tp)``. The attribute exists only if there are two
+        classes, all decisions are labels, and the costs are the same in all rows. In
+        addition, mistakes must cost more than right decisions.
 
     Raises
     ------

@@ -378,7 +378,7 @@ def _few_look_like_target(report):
 
 
 def score_rows(at_source, at_target, scoring):
-    """Return the contribution of each held-out row to the score of a ratio."""
+    """Return what each held-out row contributes to the score of a ratio."""
     # If a single row had the ratio zero, the score would be infinite.
     at_target = np.maximum(at_target, 1e-6)
     if scoring == "lsif":

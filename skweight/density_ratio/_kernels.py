@@ -445,7 +445,7 @@ def kernel_setup(model, source, target, rng, exponents=_WIDTH_EXPONENTS):
 
 
 def cv_results(scores, **params):
-    """Return a cross-validation curve in the form of scikit-learn's searches."""
+    """Return scores of candidates, in the form of ``cv_results_`` of scikit-learn."""
     order = np.argsort(-scores, kind="stable")
     rank = np.empty(scores.size, dtype=np.int32)
     rank[order] = np.arange(1, scores.size + 1)

@@ -67,8 +67,8 @@ class DensityRatioSearch(BaseDensityRatio):
           regression.
 
     scoring : {"log_loss", "ukl", "lsif"}, default="log_loss"
-        Score of the held-out rows, see :meth:`score`. Because the log loss grows slowly
-        with the ratio, a single row cannot decide the choice.
+        Score of the held-out rows, see :meth:`score`. The log loss grows slowly with
+        the ratio. Therefore a single row cannot decide the choice.
     cv : int, default=3
         Number of folds, at least 2. With more folds, the fits are more similar to the
         final fit. Each additional fold takes one more fit of every candidate.

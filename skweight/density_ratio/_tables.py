@@ -82,7 +82,8 @@ def width(X, name):
 def warn_of_missing_names(X, names, *, name, reference):
     """Warn if one of two tables has names of columns and the other has none.
 
-    The columns of the two tables are then matched by position, which may be wrong.
+    Without names, the columns of the two tables are matched by position, which may be
+    wrong.
     """
     columns = column_names(X)
     if _says_nothing(columns) == _says_nothing(names):
@@ -128,7 +129,7 @@ def _numeric_columns(X):
 
 
 def check_same_columns(X, names, n_columns, *, name, reference):
-    """Raise an error that names the columns in which a table differs from another."""
+    """Raise an error that names the columns if two tables have different columns."""
     columns = column_names(X)
     if columns is not None and names is not None:
         lacks = [column for column in names if column not in columns]

@@ -96,7 +96,7 @@ def reliability_curve(
     See Also
     --------
     skweight.inspection.ReliabilityDisplay : Draws the curve.
-    calibration_error : The distance from the diagonal as one number.
+    calibration_error : The distance of the curve from the diagonal, as a single number.
 
     Notes
     -----
@@ -306,7 +306,7 @@ def error_of_bins(mass, squares, miss, miss_squares, norm, debias):
         return np.abs(miss / mass).max()
     if not debias:
         return share @ (miss / mass) ** 2
-    # The noise of a bin with a single row cannot be estimated, so such a bin is merged
+    # If a bin has a single row, its noise cannot be estimated, so the bin is merged
     # with a neighbour.
     merged = []
     for sums in zip(mass, squares, miss, miss_squares, strict=True):
@@ -434,7 +434,7 @@ def integrated_calibration_index(
     labels=None,
     sample_weight=None,
 ):
-    r"""Return the mean distance of predictions from a smooth calibration curve.
+    r"""Return the mean distance between predictions and a smooth calibration curve.
 
     The integrated calibration index is used for clinical prediction models. The curve
     :math:`\hat c` is fitted to outcomes and predictions by local quadratic regression

@@ -82,8 +82,8 @@ def savings_score(
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     baseline : "best_constant" or decision, default="best_constant"
-        The decision without a model: the cheapest constant decision, or a given
-        decision for all rows. The decision need not be a label.
+        The decision without a model: the cheapest constant decision ("best_constant"),
+        or the given decision for all rows, which need not be a label.
     **metadata : dict
         Arrays to which the costs refer by name, with one value per row.
 
@@ -163,8 +163,8 @@ def profit_score(
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     baseline : None, "best_constant" or decision, default=None
-        What the profit is compared with: nothing (None), the cheapest constant
-        decision, or a given decision for all rows. The decision need not be a label.
+        Baseline of the gain: the cheapest constant decision ("best_constant"), or the
+        given decision for all rows, which need not be a label. None means no baseline.
     normalize : bool, default=True
         Whether to return the mean profit of a row; False returns the total.
     **metadata : dict

@@ -127,8 +127,8 @@ class CalibrationScorer(RoutedScorer):
 def worst_group_scorer(scorer, groups, *, min_rows=1):
     r"""Return a scorer for the group of rows with the lowest score.
 
-    A mean over all rows mostly reflects the large groups. For the score of the worst
-    group, model selection by this score has more effect than the weighting of the
+    A mean over all rows mostly reflects the large groups. To improve the worst group,
+    it is more effective to select models by the score of this group than to weight the
     training rows [1]_.
 
     .. math:: \min_g \; s\bigl(\{i : g_i = g\}\bigr)
@@ -138,11 +138,11 @@ def worst_group_scorer(scorer, groups, *, min_rows=1):
     scorer : str or callable
         Scorer of scikit-learn, by name or ``scorer(estimator, X, y)``.
     groups : str, int, callable, metadata, or list of these
-        Source of the group of each row. It is the name or the position of a column of
-        X, a function of X, or ``metadata("segment")`` of :mod:`skweight.weighting`,
-        which is routed under the name "segment". With a list of sources, each
-        combination of their values is a group. The estimator gets X unchanged,
-        including the group column.
+        Defines the group of each row: the name or the position of a column of X, a
+        function of X, or ``metadata("segment")`` of :mod:`skweight.weighting`, which is
+        routed under the name "segment". With a list of sources, each combination of
+        their values is a group. The estimator gets X unchanged, including the group
+        column.
     min_rows : int, default=1
         Groups with fewer rows in a fold are ignored, because the score of a small group
         is mostly noise.
@@ -187,7 +187,7 @@ class WorstGroupScorer(RoutedScorer):
     scorer : str or callable
         Scorer of scikit-learn.
     groups : str, int, callable, metadata, or list of these
-        Source of the group of each row.
+        Defines the group of each row.
     min_rows : int, default=1
         Groups with fewer rows are ignored.
 

@@ -33,8 +33,8 @@ class RefinedLogLoss:
 
     Use it for early stopping, as the validation metric of a boosted or deep model that
     will be calibrated. It is useful if the model is trained with class weights,
-    resampling or a focal loss. The plain log loss of such a model has two parts: a loss
-    due to the ranking, and a loss due to the miscalibration that the training causes. A
+    resampling or a focal loss. The plain log loss of a model trained in this way has
+    two parts: a loss due to the ranking, and a loss due to the miscalibration. A
     calibrator will correct the miscalibration later. During training, the
     miscalibration hides the quality of the ranking. This metric removes the
     miscalibration: at every round, it fits a sigmoid [1]_:
@@ -305,7 +305,7 @@ def _codes(y_true, n_classes):
 
 
 def _refit_binary(scores, codes, weight, count, start):
-    """Return the loss after the best sigmoid, and the slope and intercept."""
+    """Return the loss after the best sigmoid, and the sigmoid's slope and intercept."""
     codes = codes.astype(np.uint8)
     levels = binary_levels(count, 1.0)
     standard = standardise(scores, weight)

@@ -212,9 +212,9 @@ class LogisticObjective:
     def cells(self):
         """The objective on cells of equal score width.
 
-        Each cell (bin of the score) has one row per code, in the middle of the cell.
-        This approximation is accurate enough to start Newton's method. Scores outside
-        the range of the cells are added to the outermost cells.
+        The rows in a cell (bin of the score) are replaced by one row per code, in the
+        middle of the cell. This approximation is accurate enough to start Newton's
+        method. Rows outside the range of the cells are added to the outermost cells.
         """
         mass = np.zeros(2 * _N_CELLS + 2)
         centre, reach = self.standard.centre, _REACH * self.standard.scale
@@ -367,7 +367,7 @@ def fit_slope(scores, codes, weight, class_count, levels, *, bias=True):
 
 
 def fit_intercept(logit, codes, weight, levels):
-    """Return the intercept for which the mean probability is the mean target."""
+    """Return the intercept that makes the mean probability equal to the mean target."""
     weight = weight / weight.sum()
     base = weight @ levels[codes]
     goal = log_odds(base)
@@ -393,7 +393,8 @@ def slope_is_known(scores, class_count, bias):
     low, high = scores.min(axis=0), scores.max(axis=0)
     peak = max(np.max(high), -np.min(low))
     varies = np.max(high / 2 - low / 2) > 1e-12 * peak
-    # Below 1e-290 the reciprocal of a score overflows; such scores count as zeros.
+    # If no absolute score exceeds 1e-290, the reciprocals of the scores overflow. Then
+    # all scores count as zero.
     present = np.count_nonzero(class_count)
     return present > 1 and peak > 1e-290 and (varies or not bias)
 

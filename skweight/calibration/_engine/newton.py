@@ -88,8 +88,8 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
         if size <= tol * reach:
             return theta + step
         if -(gradient @ step) <= 1e-16:
-            # Here the objective cannot decrease any more: the step is long only in
-            # directions in which the objective is flat.
+            # Here the objective cannot decrease any more. If the step is long, the
+            # objective is flat in its direction.
             return theta
         step *= min(1.0, 10 * reach / size)
         if _moves(objective, step) <= _SURE:

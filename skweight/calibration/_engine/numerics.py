@@ -136,9 +136,9 @@ def centre_rows(scores):
 def log_normalise(scores):
     """Return the log-softmax of every row, for maps with a slope per class.
 
-    A constant added to all log scores of a row has no information, but would change the
-    result if slopes are unequal. Subtracting the log-sum-exp makes logits and
-    log-probabilities of a model equal.
+    A constant that is added to all log scores of a row has no information, but it would
+    change the result if slopes are unequal. After the log-sum-exp is subtracted, the
+    logits and the log-probabilities of a model are equal.
     """
     z = by_class(scores)
     z = z - z.max(axis=0)
