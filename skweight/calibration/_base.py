@@ -145,12 +145,10 @@ class BaseCalibrator(Documented, ReadOnce):
         Raises
         ------
         ValueError
-            If one of these conditions holds:
-
-            - scores are not finite or have the wrong shape;
-            - a label is not among ``classes``, or there are fewer than two classes;
-            - a weight is negative, NaN or infinite, or all weights are zero;
-            - a parameter is out of its range.
+            Scores must be finite and have the right shape. Every label must be among
+            ``classes``, and there must be at least two classes. Weights must be finite
+            and not negative, and at least one weight must be positive. Every parameter
+            must be in its range. Otherwise, this error is raised.
 
         Warns
         -----

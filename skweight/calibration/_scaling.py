@@ -146,12 +146,10 @@ class VectorScalingCalibrator(BaseCalibrator):
         Raises
         ------
         ValueError
-            If one of these conditions holds:
-
-            - scores are not finite or have the wrong shape;
-            - a label is not among ``classes``, or there are fewer than two classes;
-            - weights or multipliers are not usable;
-            - a parameter is out of its range.
+            Scores must be finite and have the right shape. Every label must be among
+            ``classes``, and there must be at least two classes. Weights and multipliers
+            must be usable. Every parameter must be in its range. Otherwise, this error
+            is raised.
 
         Warns
         -----

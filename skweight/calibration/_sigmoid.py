@@ -80,7 +80,7 @@ class SigmoidCalibrator(BaseCalibrator):
     See Also
     --------
     TemperatureCalibrator : One slope for all classes.
-    IsotonicCalibrator : Any increasing map, for thousands of rare rows.
+    IsotonicCalibrator : Any increasing map, for thousands of rows of the rare class.
     PriorCalibrator : Undoes the effect of class weights without calibration rows.
 
     Notes

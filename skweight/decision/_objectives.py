@@ -16,7 +16,7 @@ MOST_CALLS = 50
 
 
 def _over(numerator, denominator):
-    """Return the quotient; 0 if the denominator is 0, as in scikit-learn."""
+    """Return a quotient; as in scikit-learn, return 0 if the denominator is 0."""
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator > 0)
 
@@ -87,7 +87,7 @@ FORMULAS = {
     **{f"{name}_weighted": _weighted(score) for name, score in _PER_CLASS.items()},
 }
 
-# Scores of a single class. If there are two classes, it is the positive class.
+# Scores of a single class. If there are two classes, this is the positive class.
 ONE_CLASS = _PER_CLASS
 
 

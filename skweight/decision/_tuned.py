@@ -1,4 +1,4 @@
-"""Thresholds tuned on rows that the model was not fitted on."""
+"""Thresholds that are tuned on held-out rows, which were not used to fit the model."""
 
 import numpy as np
 
@@ -80,19 +80,16 @@ class TunedDecision(BaseDecision):
     rows. If several thresholds have the same score, the highest is used. Population
     weights are always used.
 
-    Some objectives have a fast formula:
+    A fast formula exists for costs, accuracy, balanced accuracy and Matthews'
+    coefficient. It also exists for precision, recall, F1 and Jaccard, of the positive
+    class or with the suffix "_macro" or "_weighted". With two classes, an objective
+    with a fast formula takes O(n log n) time. With many rows and without costs, only
+    the rows near the best threshold are sorted. With K classes, a sweep searches the
+    threshold of each class once, and each search takes O(n (log n + K)) time.
 
-    - costs, accuracy, balanced accuracy and Matthews' coefficient;
-    - precision, recall, F1 and Jaccard, of the positive class or with the suffix
-      "_macro" or "_weighted".
-
-    With two classes, these objectives take O(n log n) time. With many rows and without
-    costs, only the rows near the best threshold are sorted. With K classes, a sweep
-    searches the threshold of each class once. A search takes O(n (log n + K)) time.
-
-    Any other scorer is called once per candidate threshold, each time on the weighted
-    entries of the confusion matrix. With three or more classes, only 50 candidates are
-    tried in each search.
+    A scorer without a fast formula is called once per candidate threshold, each time on
+    the weighted entries of the confusion matrix. With three or more classes, only 50
+    candidates are tried in each search.
 
     References
     ----------

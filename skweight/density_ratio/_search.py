@@ -57,15 +57,12 @@ class DensityRatioSearch(BaseDensityRatio):
     ----------
     candidates : dict, default=None
         Estimators with the methods `fit` and `ratio`, by name. None means the default
-        candidates, which depend on the table:
-
-        - numeric table: a logistic ratio, :class:`KernelLogisticRatio`, :class:`ULSIF`
-          (relative, mapped back), :class:`KLIEP`, and :class:`ClassifierRatio` with
-          calibrated boosted trees;
-        - sparse table: a logistic regression, relative uLSIF and KLIEP;
-        - table with categories or missing values: boosted trees and a logistic
-          regression.
-
+        candidates. For a numeric table, the default candidates are a logistic ratio,
+        :class:`KernelLogisticRatio`, :class:`ULSIF` (relative, mapped back),
+        :class:`KLIEP`, and :class:`ClassifierRatio` with calibrated boosted trees. For
+        a sparse table, they are a logistic regression, relative uLSIF and KLIEP. For a
+        table with categories or missing values, they are boosted trees and a logistic
+        regression.
     scoring : {"log_loss", "ukl", "lsif"}, default="log_loss"
         Score of the held-out rows, see :meth:`score`. The log loss grows slowly with
         the ratio. Therefore a single row cannot decide the choice.
@@ -245,7 +242,8 @@ class DensityRatioSearch(BaseDensityRatio):
     def _held_out_scores(self, source, target, candidates, rng):
         """Return, for each candidate, the scores and shares of the held-out rows.
 
-        Also return the fits on all rows that are used for the choice of the candidate.
+        The result also holds the fits on all rows that are used to choose the
+        candidate.
         """
         samples = [
             subsample(one, self.max_selection_rows, rng) for one in (source, target)

@@ -513,7 +513,7 @@ def integrated_calibration_index(
 
 
 def _local_regression(rows, span):
-    """Return the points of a local quadratic regression, and the values at them."""
+    """Return the points of a local quadratic regression, with its values."""
     groups = equal_mass_bins(rows.proba, rows.weight, _N_KNOTS)
     mass = np.bincount(groups, rows.weight)
     x = np.bincount(groups, rows.weight * rows.proba) / mass
@@ -542,8 +542,8 @@ def _local_regression(rows, span):
 def equal_mass_bins(proba, weight, n_bins):
     """Return the bin number of every row; bins have about equal total weight.
 
-    Bin numbers have no gaps. Rows with equal predictions are in the same bin. It is the
-    bin that contains the middle of their total weight.
+    Bin numbers have no gaps. Rows with equal predictions are in the same bin. This bin
+    contains the middle of the total weight of these rows.
     """
     check_number(n_bins, name="n_bins", low=1)
     shares = np.arange(n_bins) / n_bins

@@ -29,10 +29,10 @@ from skweight.calibration._rows import count_rows, to_effective_rows
 
 
 class RefinedLogLoss:
-    r"""Log loss of the population after a sigmoid fitted to the same rows.
+    r"""Log loss after a sigmoid is fitted to the same rows, with population weights.
 
-    Use it for early stopping, as the validation metric of a boosted or deep model that
-    will be calibrated. It is useful if the model is trained with class weights,
+    Use this metric for early stopping of a boosted or deep model that will be
+    calibrated. The metric is useful if the model is trained with class weights,
     resampling or a focal loss. The plain log loss of a model trained in this way has
     two parts: a loss due to the ranking, and a loss due to the miscalibration. A
     calibrator will correct the miscalibration later. During training, the

@@ -91,7 +91,7 @@ class Affine:
 
 
 class LogisticObjective:
-    """Mean cross-entropy of sigma(features . theta), with the intercept last.
+    """Mean cross-entropy of sigma(features . theta); theta ends with the intercept.
 
     Parameters
     ----------
@@ -326,7 +326,7 @@ def fit_best_edge(objective, edges, *, near=None, shape=None):
 
 
 class SlopeFit(NamedTuple):
-    """An affine map of log scores; a flag is true if the best slope was <= 0."""
+    """An affine map of log scores; the flag is true if the best slope was <= 0."""
 
     slope: float
     intercept: np.ndarray

@@ -26,7 +26,8 @@ class SoftmaxObjective:
     """Mean cross-entropy of softmax(a * z + b) as a function of (a, b), length 2k.
 
     The target of a row is ``own_target`` for its own class and ``other_target`` for
-    each other class, both of shape (k,), indexed by the class of the row.
+    each other class. Both arrays have the shape (k,) and are indexed by the class of
+    the row.
 
     In the loss, only the log-sum-exp is not linear in the parameters. Therefore the
     targets are summed only once. If a constant is added to all entries of b, the loss

@@ -36,8 +36,8 @@ class CurveTable:
     def of(cls, scores, kinks, predict):
         """Return the table of a curve, or None if no table is accurate enough.
 
-        ``kinks`` are scores where the curve is not smooth. ``predict`` is the function
-        from scores to the probabilities of two classes under the curve.
+        ``kinks`` are scores at which the curve is not smooth. ``predict`` is the curve
+        as a function: it maps scores to the probabilities of two classes.
         """
         low, high = scores.min(), scores.max()
         if not 1e-9 < high - low < 1e9:
