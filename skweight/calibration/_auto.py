@@ -80,8 +80,8 @@ class AutoCalibrator(BaseCalibrator):
                                       weights, which is far off for votes
     ================================  ==================================================
 
-    Venn-Abers can give rows with different scores the same probability. If it has a
-    share in the average, the best other candidate has a share of at least 0.02.
+    Venn-Abers can give rows with different scores the same probability. If Venn-Abers
+    has a share in the average, the best other candidate has a share of at least 0.02.
     Therefore rows with different scores get different probabilities.
 
     No candidate predicts exactly 0 or 1. Temperature scaling without a bias is not a

@@ -154,8 +154,7 @@ def focal_inverse(scores, gamma):
     """Return log-scale scores with the focal loss inverted.
 
     For two classes, the input and the result are log odds of shape (n,). For more
-    classes, the input and the result have shape (n, k) and equal log p, plus a constant
-    in each row.
+    classes, they are log p plus a constant per row, of shape (n, k).
     """
     if scores.ndim == 1:
         return log_share(scores, gamma) - log_share(-scores, gamma)

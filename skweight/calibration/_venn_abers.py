@@ -168,7 +168,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         return curve, flatness(start.shape[0], merged.scores.shape[0], backwards)
 
     def predict_interval(self, scores):
-        """Return the probabilities of every class with either label of the new row.
+        """Return two probabilities per class, for the two possible labels of the new
+        row.
 
         Parameters
         ----------
@@ -270,12 +271,12 @@ def _values_with_a_positive(x, y, corner, value, added):
     """
     chain_x, chain_y = x[corner], y[corner]
     last_corner = corner.shape[0] - 1
-    # Each point except the last is shifted by the added positive. Then the tangent from
-    # the shifted point to the chain is found. The search starts at the end of the block
-    # of the point. The tangent touches the chain at the first corner after which the
-    # chain is at least as steep as the line to that corner. For nearly all points this
-    # corner is the end of the block of the point. For the other points, bisection finds
-    # the corner, for all points at once.
+    # Each point except the last is shifted by the weight of the added positive. Then
+    # the tangent from the shifted point to the chain is found. The search starts at the
+    # end of the block of the point. The tangent touches the chain at the first corner
+    # after which the chain is at least as steep as the line to that corner. For nearly
+    # all points this corner is the end of the block of the point. For the other points,
+    # bisection finds the corner, for all points at once.
     size = np.diff(corner)
     slope, run = np.repeat(chain_y[1:], size), np.repeat(chain_x[1:], size)
     for difference, origin in ((slope, y), (run, x)):

@@ -1,4 +1,4 @@
-"""The density ratio as the odds of a classifier of target rows against source rows."""
+"""The density ratio, from a classifier that separates target and source rows."""
 
 import warnings
 
@@ -35,7 +35,7 @@ _CLASSES = np.array([0, 1])
 
 
 class ClassifierRatio(BaseDensityRatio):
-    r"""Estimate the density ratio by a classifier of target rows against source rows.
+    r"""Estimate the density ratio by a classifier that separates target and source.
 
     This estimator works with any scikit-learn classifier. Therefore it works with any
     table that the classifier accepts, for example with mixed types, missing values,

@@ -63,7 +63,7 @@ def savings_score(
     baseline="best_constant",
     **metadata,
 ):
-    r"""Return the share of the cost saved by decisions, compared with no model.
+    r"""Return which share of the cost decisions save, compared with no model.
 
     .. math:: 1 - \frac{\sum_i C_i(y_i, \hat y_i)}{\sum_i C_i(y_i, b)}
 

@@ -123,9 +123,9 @@ class RefinedLogLoss:
         return {"raw": self.raw}
 
     def __deepcopy__(self, memo):
-        # Copies of an object of this class are the object itself, as for a function.
-        # The reason is that CatBoost copies its parameters, and that scikit-learn's
-        # clone fails if a parameter of the clone is not the same object.
+        # A copy of such an object is the object itself, as for a function. There are
+        # two reasons: CatBoost copies its parameters, and scikit-learn's clone fails if
+        # a parameter of the clone is not the same object.
         return self
 
     def __call__(self, y_true, y_pred, sample_weight=None):

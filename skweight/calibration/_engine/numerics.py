@@ -108,7 +108,7 @@ def keep_inside(proba):
 
 def softmax_proba(logit):
     """Return row-wise softmax of an (n, k) array, strictly inside (0, 1)."""
-    # scipy.special.softmax takes twice as long on the single row of a live prediction.
+    # scipy.special.softmax takes twice as long if a prediction has a single row.
     proba = by_class(logit)
     proba = proba - proba.max(axis=0)
     np.exp(proba, out=proba)
@@ -171,10 +171,10 @@ def rest_log_odds(scores):
 def scores_from_proba(proba, *, clip=1e-7):
     r"""Turn probabilities into the log-scale scores that calibrators take.
 
-    Use it for estimators that have ``predict_proba`` only. With two classes the score
-    is the log odds :math:`\log p_1 - \log p_0` of the second class. With more classes,
-    the score of class k is :math:`\log p_k` minus the mean of the log probabilities of
-    the row.
+    Use this function for estimators that have ``predict_proba`` but no
+    ``decision_function``. With two classes, the score is the log odds :math:`\log p_1 -
+    \log p_0` of the second class. With more classes, the score of class k is
+    :math:`\log p_k` minus the mean of the log probabilities of the row.
 
     Parameters
     ----------
