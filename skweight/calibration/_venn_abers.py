@@ -168,8 +168,7 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         return curve, flatness(start.shape[0], merged.scores.shape[0], backwards)
 
     def predict_interval(self, scores):
-        """Return two probabilities per class, for the two possible labels of the new
-        row.
+        """Return two probabilities per class, one for each possible label of the row.
 
         Parameters
         ----------

@@ -123,9 +123,9 @@ class RefinedLogLoss:
         return {"raw": self.raw}
 
     def __deepcopy__(self, memo):
-        # A copy of such an object is the object itself, as for a function. There are
-        # two reasons: CatBoost copies its parameters, and scikit-learn's clone fails if
-        # a parameter of the clone is not the same object.
+        # The copy of an object of this class is the object itself, as for a function.
+        # There are two reasons: CatBoost copies its parameters, and scikit-learn's
+        # clone fails if a parameter of the clone is not the same object.
         return self
 
     def __call__(self, y_true, y_pred, sample_weight=None):
