@@ -20,6 +20,7 @@ from skweight import (
     WeightedClassifier,
 )
 from skweight.density_ratio import ClassifierRatio, KernelLogisticRatio
+from skweight.exceptions import OverlapWarning
 from skweight.stabilizers import CapStabilizer
 from skweight.weighting import _shift
 
@@ -344,3 +345,16 @@ def test_memory_is_a_folder(rng):
     weighting = DensityRatioWeighting(rng.normal(size=(50, 1)), memory=3)
     with pytest.raises(ValueError, match="memory"):
         weighting.fit(rng.normal(size=(50, 1)))
+
+
+def test_a_ratio_that_warns_of_its_target_is_not_warned_of_again(rng):
+    X, X_target = rng.normal(size=(400, 2)), rng.normal([2.5, 0], 0.5, size=(200, 2))
+    y = (X[:, 1] + rng.normal(size=400) > 0).astype(int)
+    weighting = DensityRatioWeighting(X_target, estimator="logistic", random_state=0)
+    clf = WeightedClassifier(
+        LogisticRegression(), weighting=weighting, calibration=None
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf.fit(X, y)
+    assert [item.category for item in caught] == [OverlapWarning]
