@@ -177,3 +177,15 @@ def test_wrong_means_are_told_and_right_ones_are_not():
     assert silent <= 0.05 * far
     assert near >= 40
     assert warned <= 0.1 * near
+
+
+def test_a_column_twice_changes_no_score(rng):
+    column = 1e5 * rng.normal(size=(200, 1))
+    codes = (column[:, 0] + 1e5 * rng.normal(size=200) > 0).astype(int)
+    once, twice = (
+        scores_without_each_row(
+            features, codes, np.ones(200), column[:, 0] / 1e5, penalty=0.0
+        )
+        for features in (column, np.repeat(column, 2, axis=1))
+    )
+    assert_allclose(twice, once, rtol=1e-6)
