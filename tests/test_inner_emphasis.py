@@ -32,12 +32,14 @@ class Boosting(ClassifierMixin, BaseEstimator):
         scale_pos_weight=None,
         is_unbalance=False,
         auto_class_weights=None,
+        loss_function="Logloss",
     ):
         self.class_weight = class_weight
         self.class_weights = class_weights
         self.scale_pos_weight = scale_pos_weight
         self.is_unbalance = is_unbalance
         self.auto_class_weights = auto_class_weights
+        self.loss_function = loss_function
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,8 @@ class Boosting(ClassifierMixin, BaseEstimator):
         ({"auto_class_weights": "Balanced"}, 19),
         ({"auto_class_weights": "SqrtBalanced"}, 19**0.5),
         ({"auto_class_weights": "None"}, 1),
+        ({"loss_function": "Focal:focal_alpha=0.8;focal_gamma=2"}, 4),
+        ({"loss_function": "Focal:focal_gamma=2"}, 1),
         ({"class_weight": [{0: 1, 1: 2}, {0: 1, 1: 3}]}, 1),
     ],
     ids=repr,
