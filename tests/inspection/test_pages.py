@@ -112,6 +112,14 @@ def test_a_picture_of_reliability_names_its_ticks_on_both_axes():
     picture = reliability("reliability", [(0.5, 0.5, 0.4, 0.6)])
     for tick in ("0", "0.25", "0.5", "0.75", "1"):
         assert picture.count(f">{tick}</text>") == 2, tick
+    # The interval of a point is a thick vertical line through it.
+    (x,) = re.findall(r"circle cx='([\d.]+)'", picture)
+    (y1, y2, width) = re.findall(
+        rf"x1='{x}' y1='([\d.]+)' x2='{x}' y2='([\d.]+)' .*?stroke-width='(\d)'",
+        picture,
+    )[0]
+    assert float(y1) > float(y2)
+    assert width == "2"
 
 
 # -- what a card says ------------------------------------------------------------------
