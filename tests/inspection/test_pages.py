@@ -109,7 +109,7 @@ def test_a_picture_of_intervals_puts_greater_values_further_right():
 
 
 def test_a_picture_of_reliability_names_its_ticks_on_both_axes():
-    picture = reliability("reliability", [(0.5, 0.5, 0.4, 0.6)])
+    picture = reliability("reliability", [(0.6, 0.5, 0.4, 0.6)])
     for tick in ("0", "0.25", "0.5", "0.75", "1"):
         assert picture.count(f">{tick}</text>") == 2, tick
     # The interval of a point is a thick vertical line through it.
