@@ -574,7 +574,7 @@ class WeightedClassifier(
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests, whose rows have the given labels."""
+        """Return instances of this class for tests on rows with the given labels."""
         from sklearn.linear_model import LogisticRegression, RidgeClassifier
         from sklearn.naive_bayes import GaussianNB
         from sklearn.pipeline import make_pipeline

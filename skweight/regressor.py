@@ -242,7 +242,7 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests, whose rows have the given labels."""
+        """Return instances of this class for tests on rows with the given labels."""
         from sklearn.linear_model import LinearRegression, Ridge
 
         return [cls(LinearRegression()), cls(Ridge(), normalize=False)]

@@ -63,7 +63,7 @@ class BaseStabilizer(Documented, ReadOnce):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests, whose rows have the given labels."""
+        """Return instances of this class for tests on rows with the given labels."""
         return [cls()]
 
 

@@ -145,7 +145,7 @@ class Streaming(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the shared tests, whose rows have the given labels."""
+        """Return instances of this class for tests on rows with the given labels."""
         return [cls(), cls("sample", half_life=100), cls(warmup=50)]
 
 

@@ -59,8 +59,8 @@ for name, model in models.items():
 # The same error occurs if a calibrator or a threshold is fitted on resampled rows:
 # their class frequencies do not occur in new data. In a
 # :class:`~skweight.WeightedClassifier` calibrator and threshold are fitted on the
-# original rows. For noise, the calibrator predicts the prevalence, and warns that the
-# scores of held-out rows contain no information.
+# original rows. The columns here are noise. So the calibrator predicts the prevalence,
+# and warns that the scores of held-out rows contain no information.
 
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")

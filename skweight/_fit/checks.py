@@ -390,8 +390,9 @@ def warn_of_class_weights(sample_weight, codes, classes):
 def warn_of_resampled_rows(codes, classes):
     """Warn if rows of one class were added at the end, as samplers do.
 
-    In the rest of y, the class of the last rows must be a minority, mixed among the
-    other classes. Sorted labels and recordings in blocks therefore cause no warning.
+    There is a warning only if, in the rest of y, the class of the last rows is a
+    minority, mixed among the other classes. Labels that are sorted or come in blocks
+    cause no warning.
     """
     if codes.size < 4 * LONG_TAIL:
         return

@@ -55,7 +55,7 @@ class ValidationRows:
     y_train: object = None
 
     def of(self, rows):
-        """Return the validation rows, all of them for any part of the training rows."""
+        """Return all validation rows, whatever part of the training rows is used."""
         return self
 
     def apart(self, rows, random_state):

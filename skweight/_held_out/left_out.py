@@ -1,9 +1,9 @@
 """Fit a model once on a subsample of rows, and score the remaining rows.
 
-A subsample leaves out many rows of some classes, but may leave out no row of the class
-with the largest weights. Therefore some rows of every class are held out before the
-subsample is drawn. The rows that are not drawn are held out, too. All held-out rows are
-weighted to represent the population.
+A subsample leaves out many rows of some classes. It can happen that it leaves out no
+row of the class with the largest weights. Therefore some rows of every class are held
+out before the subsample is drawn. The rows that are not drawn are held out, too. All
+held-out rows are weighted to represent the population.
 """
 
 import numpy as np

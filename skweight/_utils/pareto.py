@@ -296,7 +296,7 @@ def _effective(relative):
 
 
 def _by_chance(n_tail):
-    """Return a limit that k-hat of harmless weights exceeds in at most 5 % of cases.
+    """Return a limit for k-hat; harmless weights exceed it in at most 5 % of cases.
 
     Harmless weights have a shape of at most .3, as exponential weights and lognormal
     weights of scale 1. The standard error is that of maximum likelihood; the limit is

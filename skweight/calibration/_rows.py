@@ -80,7 +80,7 @@ class CalibrationRows:
 
     @property
     def tails(self):
-        """For two classes: the bounds of the log odds that the rows can support."""
+        """For two classes: the largest log odds that so few rows can justify."""
         return Tails.of(self.class_count, self.row_mass)
 
     @cached_property

@@ -104,7 +104,10 @@ def read_frame(frame):
 
 
 def read_array(costs, labels, rows):
-    """Return a square array as a nested dict; ``rows`` is the meaning of a row."""
+    """Return a square array as a nested dict.
+
+    ``rows`` says whether a row stands for the true or for the predicted label.
+    """
     labels = [plain(label) for label in labels]
     check_choice(rows, ("true", "predicted"), name="rows")
     cells = [list(row) for row in costs]

@@ -106,9 +106,9 @@ class BaseDensityRatio(Documented, BaseEstimator):
     # Whether the method makes the mean ratio equal to one. Such a mean does not show
     # whether the source covers the target.
     _mean_is_fixed = False
-    # A function of source, target and rng. It fits on other rows, with the parameters
-    # that an earlier fit has chosen. The value is None if a fit with known parameters
-    # is not faster.
+    # A function of source, target and rng, or None. The function fits the ratio to new
+    # rows, with the parameters that an earlier fit has chosen. `_refit` is None if the
+    # method is not faster with known parameters.
     _refit = None
 
     def fit(

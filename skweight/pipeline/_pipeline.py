@@ -440,7 +440,7 @@ class Pipeline(FittedSteps):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances that the shared tests fit to rows with the given labels."""
+        """Return instances of this class for tests on rows with the given labels."""
         from sklearn.linear_model import LogisticRegression, Ridge
         from sklearn.preprocessing import StandardScaler
 

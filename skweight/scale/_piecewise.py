@@ -15,9 +15,9 @@ _MOST = 4096
 # Intervals between knots narrower than _NARROWEST are not divided, so that a jump of
 # the calibrator becomes a steep line.
 _NARROWEST = 1e-7
-# Names of the attributes in which calibrators store the scores where their curves bend,
-# each with a shift. Adding and subtracting the shift gives scores on both sides of a
-# jump.
+# Pairs of an attribute and a shift. In the attribute, a calibrator stores the scores at
+# which its curve bends or jumps. The shift is added to these scores; this gives a score
+# on the other side of a jump.
 _KINKS = [
     ("scores", 0.0),
     ("lower_scores", 0.0),

@@ -289,8 +289,8 @@ class ScoreStatistics(Sums):
             scores = weighted / mass
         full = BinnedScores(scores, codes, bins, count, mass, squares)
         rows = BinnedScores(*map(np.concatenate, zip(full, single, strict=True)))
-        # Both classes of a full bin have the same position. Single rows of a bin have
-        # the position of their score.
+        # In a bin of sums, both classes get the same position. In a bin of single rows,
+        # rows are sorted by their scores.
         within = np.concatenate([np.zeros(bins.size), single.scores])
         order = np.lexsort((rows.codes, within, rows.bins))
         rows, within = BinnedScores(*(values[order] for values in rows)), within[order]
