@@ -416,8 +416,8 @@ def measure(options):
     names = [name for name in methods() if name not in METHODS]
     n_seeds = frame.groupby("problem")["seed"].nunique()
     yield (
-        f"{n_seeds.size} problems, {n_seeds.min()} to {n_seeds.max()} seeds each "
-        f"({n_seeds.sum()} in all); ± one standard error over problems."
+        f"{n_seeds.size} problems, {n_seeds.sum() / n_seeds.size:.3g} seeds each on "
+        f"average ({n_seeds.sum()} in all); ± one standard error over problems."
     )
     yield "## Log loss over that of the prevalence\n\n" + averages(
         losses, [*METHODS, *names]
