@@ -107,8 +107,8 @@ def table(results, commit):
     lines = [
         f"Command: `python tests/mutants/run.py`, at commit {commit}.",
         "",
-        f"{died} of {len(counted)} mutations died; "
-        f"{len(results) - len(counted)} drawn with them are equivalent.",
+        f"{died} of {len(counted)} mutations died. Mutations that were drawn with them "
+        f"and that no test can see: {len(results) - len(counted)}.",
         "",
         "| kind | mutation | verdict | first test that fails, or reason |",
         "|---|---|---|---|",
