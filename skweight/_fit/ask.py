@@ -43,7 +43,7 @@ class Request(NamedTuple):
     Attributes
     ----------
     X : array-like of shape (n_samples, n_features)
-        Rows as passed, with the columns that only a strategy may use.
+        Rows as passed to `fit`, including the columns that only a strategy uses.
     y : array-like of shape (n_samples,)
         Labels, or target values of a regression.
     classes : ndarray of shape (n_classes,) or None
@@ -51,15 +51,16 @@ class Request(NamedTuple):
     codes : ndarray of shape (n_samples,) or None
         For each row, the position of its label in `classes`. None for a regression.
     weights : RoleWeights
-        Weights of the rows as the caller passed them, separated by role (population
-        weights, or emphasis: training weights beyond the population weights).
+        Weights of the rows as the caller passed them, in two parts: population weights,
+        and emphasis (factors by which only the training multiplies the population
+        weights).
     roles_are_known : bool
-        Whether the caller is a Pipeline or a wrapper of this library. Such callers know
-        whether their weights are population weights or emphasis, so the fit need not
-        guess.
+        Whether the caller is a Pipeline or a wrapper of this library. A Pipeline and a
+        wrapper know whether their weights are population weights or emphasis, so the
+        fit does not have to guess.
     estimator, weighting, resampler, calibrator, decision : object
-        The parts, resolved from the parameters and not fitted; the decision is a clone.
-        A part that is not used is None.
+        The unfitted objects that the parameters of the wrapper stand for; the decision
+        is a clone. An object that is not used is None.
     params : dict
         The parameters of the wrapper as the user wrote them.
     arguments : dict of dict
@@ -117,8 +118,9 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
     """Resolve and check the request of a classifier's fit.
 
     All errors that are possible without a fit are raised here, except errors that
-    depend on weights. `sample_weight` holds population weights, or `RoleWeights`
-    (population weights and training emphasis, kept apart).
+    depend on weights. `sample_weight` contains population weights, or is a
+    `RoleWeights` object with population weights and emphasis (factors by which only the
+    training multiplies the population weights).
     """
     estimator, weighting = _resolve_shared(wrapper)
     if is_regressor(estimator):
@@ -179,9 +181,9 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
 
 
 def _encode(y, estimator):
-    """Return the classes, and for each label its position among them.
+    """Return the classes, and the position of each label in the list of classes.
 
-    For a frozen model, the classes are those that the model was fitted with.
+    A frozen model has the classes of its own fit.
     """
     if not isinstance(estimator, FrozenEstimator):
         return encode_labels(y)

@@ -1,4 +1,4 @@
-"""A step of a fit: decide by the data whether fold models are averaged."""
+"""A step of a fit: use the data to decide whether fold models are averaged."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from skweight.weights import effective_sample_size
 # loss.
 NEARLY_KNOWN = 0.3
 # Features per effective row of the rarest class. Above this ratio, linear models of
-# different folds differ so much that their average is better.
+# different folds differ so much that their average predicts better than one model.
 FEATURES_PER_RARE_ROW = 0.1
 
 
@@ -23,9 +23,10 @@ def averaging_pays(relative_loss, *, of_trees, n_features, n_rare):
     """Return whether averaging the fold models lowers the log loss.
 
     Averaging helps models of high variance: trees, and linear models with many features
-    per row. For other models, the average is nearly the same as one model, at k times
-    the cost for k folds. If the classes are nearly separable, averaging is worse. The
-    thresholds of this module were measured by benchmarks/calibration_choice.py.
+    per row. For other models, the average of k fold models predicts nearly the same as
+    one model, and costs k times as much. If the classes are nearly separable, the
+    average predicts worse than one model. The thresholds of this module were measured
+    by benchmarks/calibration_choice.py.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def choose_models(request, weighed, plan, fitted, progress):
 
 
 def _relative_loss(request, weighed, plan, fitted, codes, weights):
-    """Return the calibrated held-out log loss over that of the class frequencies."""
+    """Return the calibrated held-out log loss / log loss of the class frequencies."""
     with unheard(CalibrationWarning):  # the fit warns later
         mapped = map_outputs(request, weighed, plan, fitted)
         proba = mapped.of_outputs(fitted.held_out.outputs)

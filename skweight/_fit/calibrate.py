@@ -30,8 +30,8 @@ class Calibrated(NamedTuple):
         Probabilities of the held-out rows, in the order of these rows. None if there
         are no held-out rows.
     figures : dict or None
-        Report entries about the calibration. None for a calibrator that is a formula
-        and learns from no rows; `describe_closed_form` describes that one.
+        Report entries about the calibration. None if the calibrator is a formula, which
+        learns from no rows; `describe_closed_form` describes such a calibrator.
     """
 
     map: ProbabilityMap
@@ -139,17 +139,17 @@ def decide(request, weighed, plan, fitted, calibrated):
 
 
 def _emphasis_of_labels(weighed, plan, fitted):
-    """Return the class factors by which labels differ from the probabilities.
+    """Return the factors of the classes that labels use beyond the probabilities.
 
-    Labels follow the training emphasis (class weights that only change the learning).
-    Each class factor is the emphasis for labels, divided by the emphasis that the
-    probabilities already contain.
+    Predicted labels include the emphasis (class weights that only change the training),
+    but calibrated probabilities do not. The factor of a class is the emphasis that
+    labels include, divided by the emphasis that the probabilities already include.
     """
     in_all, choice = fitted.multipliers.in_all, weighed.choice
     if choice is None:
         return in_all
-    # Without calibration, probabilities contain the emphasis (the class weights) of the
-    # fit.
+    # Without calibration, the probabilities include the effect of the class weights of
+    # the fit.
     return choice.multiplier / in_all if plan.calibrator is None else choice.multiplier
 
 

@@ -41,13 +41,14 @@ from skweight.inspection._tails import look_at_weights
 
 # If no row is held out, the probabilities of this many training rows are checked.
 ROWS_LOOKED_AT = 256
-# Allowed range of mean probability / prevalence. A warning also requires a deviation
-# above the given number of standard errors.
+# Allowed range of the ratio mean probability / prevalence, and a number of standard
+# errors. There is a warning only if the ratio is outside the range and the deviation is
+# above this number of standard errors.
 LOWEST_RATIO, HIGHEST_RATIO = 0.8, 1.25
 STANDARD_ERRORS = 3.0
 # If the calibration rows have fewer effective rows than this, the fit may warn.
 FEW_EFFECTIVE_ROWS = 200
-# This many rows of one class at the end of y do not occur by chance.
+# If at least this many rows at the end of y have the same class, this is not chance.
 LONG_TAIL = 20
 # If class weights differ by less than this factor, there is no warning about a forest:
 # the votes of a forest may not follow the weights, but the error is then small.
@@ -133,7 +134,7 @@ def check_after_fit(request, weighed, plan, fitted, calibrated):
 
 
 def check_multipliers(request, weighed, plan, fitted, calibrated):
-    """Warn if the class multipliers may be wrong, or their effect cannot be undone.
+    """Warn if class multipliers may be wrong, or if their effect cannot be undone.
 
     Class multipliers are the factors by which training changes the mass of each class.
     """
@@ -145,13 +146,13 @@ def check_multipliers(request, weighed, plan, fitted, calibrated):
 def check_outputs(request, weighed, plan, fitted):
     """Raise if outputs used as probabilities are not probabilities.
 
-    The check uses model outputs on held-out rows. If no row is held out, it uses the
-    outputs of a few training rows, unless the model is one of scikit-learn with no
-    estimator inside.
+    The check uses model outputs on held-out rows. If no row is held out, the check uses
+    the outputs of a few training rows. There is no such check for a model of
+    scikit-learn that contains no other estimator.
     """
     model = fitted.models[0]
     if fitted.held_out is None and _is_of_sklearn(model):
-        return  # predicting would take a third of the time of a small fit
+        return  # the predictions would take a third of the time of a small fit
     method = output_of(request, plan)(model)
     has_some = hasattr(model, "predict_proba") and not gives_raw_scores(model)
     if method != "predict_proba" or not has_some or request.classes.size < 2:
@@ -189,8 +190,8 @@ def _check_estimator(request, weighed, calibrator):
         return
     if not fit_takes(calibrator, "class_multiplier"):
         # Labels follow the class balance that a `weighting` makes, so only fits without
-        # class weights are checked. If the user describes a frozen model, the
-        # description is trusted.
+        # class weights are checked. There is also no check if the user says how a
+        # frozen model was weighted.
         if not weighed.is_weighted and not request.says_how_it_was_fitted:
             share = np.array(weighed.figures["population_share"])
             warn_of_lost_balance(request, estimator, share)
@@ -206,7 +207,7 @@ def _check_estimator(request, weighed, calibrator):
 
 
 def _check_counts(request, fitted, figures):
-    """Warn of learners that balance classes themselves, by row numbers or weights."""
+    """Warn of learners that balance classes themselves, by row counts or by weights."""
     by_rows = fitted.multipliers.by_rows
     highest = by_rows.max()
     weighted = highest - by_rows.min() > 1e-9 * highest
@@ -219,10 +220,10 @@ def _check_counts(request, fitted, figures):
 
 
 def _check_inversion(fitted, calibrator, figures):
-    """Warn if the effect of weights on trees is undone, but no held-out row checks it.
+    """Warn if the effect of weights on trees is undone without a held-out row as check.
 
-    There is no warning if the trees were fitted on a subsample instead: trees of a
-    subsample had no weights.
+    There is no warning if the trees were fitted on a subsample of the rows: such trees
+    were fitted without weights.
     """
     model, rows = fitted.models[0], figures["rows"]
     if not is_of_trees(model):
@@ -240,8 +241,8 @@ def _check_linear_inversion(request, weighed, plan, fitted):
 
     There is no check if rows were resampled, or weighted by steps of a Pipeline of this
     library: the training rows of the model are then not known. There is also no check
-    if the weights are undone by a formula only because a class has a single row, so
-    that no calibrator can be fitted.
+    if a class has a single row. In this case no calibrator can be fitted, so a formula
+    undoes the weights.
     """
     multipliers, model = fitted.multipliers, fitted.models[0]
     asked_for = type(plan.calibrator) is PriorCalibrator is type(request.calibrator)
@@ -364,11 +365,12 @@ def warn_of_class_weights(sample_weight, codes, classes):
 
     The check has two conditions. First, the weights depend on the label alone. Second,
     in pairs of rows of different classes, the row of the rarer class has the larger log
-    weight on average. Both conditions hold for class weights of any size. The class
-    shares after weighting would not show class weights that are far too strong, because
-    these make another class rare. Two kinds of weights cause no warning: weights that
-    correct the frequencies of a sample, because they lower the over-sampled class; and
-    weights of a sample in which all classes have about the same number of rows.
+    weight on average. Both conditions hold for class weights of any size. The check
+    does not use the class shares after weighting: class weights that are far too strong
+    make another class rare, so the shares would not show them. Two kinds of weights
+    cause no warning. Weights that correct the class frequencies of a sample are lower
+    for the over-sampled class. In a sample with about the same number of rows in every
+    class, there is no rarer class.
     """
     raised = find_raised_class(sample_weight, codes, classes)
     if raised is None:
@@ -390,9 +392,9 @@ def warn_of_class_weights(sample_weight, codes, classes):
 def warn_of_resampled_rows(codes, classes):
     """Warn if rows of one class were added at the end, as samplers do.
 
-    There is a warning only if, in the rest of y, the class of the last rows is a
-    minority, mixed among the other classes. Labels that are sorted or come in blocks
-    cause no warning.
+    There is a warning only if the class of the last rows is a minority in the rest of
+    y, and its rows there are mixed with rows of other classes. Labels that are sorted
+    or come in blocks cause no warning.
     """
     if codes.size < 4 * LONG_TAIL:
         return
@@ -443,9 +445,10 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
     """Warn if the mean probability of a class differs from its held-out frequency.
 
     By the delta method, the log odds of a weighted frequency have the variance 1 / n +
-    1 / m. Here n is Kish's effective number of rows of the class, and m the effective
-    number of all other rows. A single effective number for all rows would be about 1 if
-    the weights of the classes differ much, as in a case-control sample.
+    1 / m. Here n is Kish's effective number of rows of the class, and m is the
+    effective number of the rows of all other classes. One effective number for all rows
+    together is not used: it would be about 1 if the weights of the classes differ much,
+    as in a case-control sample.
     """
     weight = np.ones(codes.size) if weight is None else weight
     mass = np.bincount(codes, weight, classes.size)
@@ -551,10 +554,11 @@ def warn_of_inverted_line(model, verdict):
 
 
 def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
-    """Warn if rows without any vote for a class get a wrong probability.
+    """Warn if rows without votes for a class get a wrong probability of this class.
 
-    Shares of votes are clipped before their logarithm is taken. A map that is linear on
-    the log scale may then be wrong for the many rows at the clipping value.
+    Before the logarithm of the shares of votes is taken, small shares are clipped. A
+    calibration map that is linear on the log scale can then be wrong for the many rows
+    whose share is the clipping value.
     """
     weight = np.ones(codes.size) if weight is None else weight
     votes = np.asarray(outputs).reshape(codes.size, -1)

@@ -37,10 +37,10 @@ FOLDS_OF_CALIBRATOR = 5
 
 
 class Candidate(NamedTuple):
-    """One candidate for the emphasis: a power of the class weights, or a sampler.
+    """One candidate of the comparison: a power of the class weights, or a sampler.
 
-    Emphasis changes what a model learns; calibration removes its effect on
-    probabilities.
+    A candidate changes what a model learns. Calibration removes the effect of the
+    candidate on the probabilities.
     """
 
     name: str
@@ -66,8 +66,8 @@ class Judged(NamedTuple):
         Log loss of every row, by a model and a calibrator that have not seen the row.
         NaN if every model or calibrator has seen the row.
     folds : ndarray of shape (n_samples,)
-        The fold whose calibrator is fitted without the row. -1: the row is not used for
-        the choice.
+        For each row, the fold whose calibrator is fitted without the row; -1 if the row
+        is not used for the choice.
     """
 
     candidate: Candidate
@@ -79,15 +79,16 @@ class Judged(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """How much training emphasis was chosen, and the results of the choice.
+    """The chosen candidate (class weights or a sampler), and the results of the choice.
 
-    Emphasis: class weights or resampling, which only change the learning.
+    The class weights or the sampler only change the training, not the population
+    weights.
 
     Attributes
     ----------
     multiplier : ndarray of shape (n_classes,)
         Factors by which the full class weights (power 1) change the class masses.
-        Labels use these factors.
+        Predicted labels use these factors.
     n_fits : int
         Number of fits made for the choice.
     passed : Passed or None
@@ -112,8 +113,8 @@ class Contest(NamedTuple):
     candidates : list of Candidate
         The candidates, ordered from the weakest class weights to the strongest.
     full : Candidate
-        The full class weights (power 1). Labels follow them, whether or not they are a
-        candidate.
+        The full class weights (power 1). Predicted labels use the full class weights,
+        even if these are not a candidate.
     weighed : Weighed
         The rows with their full class weights.
     plan : Plan
@@ -130,8 +131,8 @@ class Contest(NamedTuple):
 def choose(request, progress):
     """Compute the weights of all rows; for ``weighting="auto"``, choose class weights.
 
-    Returns the request with the chosen training emphasis (a power of the class weights
-    or a sampler), and the rows with their weights.
+    Returns the request with the chosen candidate (a power of the class weights, or a
+    sampler), and the rows with their weights.
     """
     auto = left_open(request)
     if auto is None:
@@ -159,9 +160,9 @@ def enter(request, auto):
 
 
 def judge(contest, progress):
-    """Fit each candidate on the folds; yield it with the log losses of the rows.
+    """Fit each candidate on the folds; yield the candidate and the log losses of rows.
 
-    Nothing is yielded if a class has too few rows to be held out.
+    The generator is empty if a class has too few rows to be held out.
     """
     request, plan, folds = contest.request, contest.plan, None
     for candidate in contest.candidates if plan.way != "all" else []:
@@ -278,10 +279,10 @@ def _request_for(request, candidate):
 
 
 def _decided_by_probabilities(request):
-    """Return a request whose labels use full class weights also without a calibrator.
+    """Return a request with labels by full class weights, also without a calibrator.
 
-    Labels that the estimator itself predicts would follow the class weights that were
-    chosen for training.
+    If the estimator itself predicted the labels, they would follow the class weights
+    that were chosen for training, not the full class weights.
     """
     written = request.params["decision"]
     if request.calibrator is not None or written != "auto":
@@ -302,7 +303,7 @@ def _decided_by_probabilities(request):
 def _plan(request, weighed):
     """Return which models are fitted to evaluate a candidate.
 
-    If the fit itself holds out no rows, a model on all rows is fitted later.
+    If only the choice needs held-out rows, a model is fitted on all rows later.
     """
     if request.holds_out_rows:
         return plan_models(request, weighed)
@@ -343,7 +344,7 @@ def _folds_of_calibrators(request, weighed, held_out):
 def _split(request, weighed, rows, n_folds):
     """Return stratified pairs of training and test positions for some rows.
 
-    There are no pairs of training and test rows if the rows cannot be split.
+    The list of pairs is empty if the rows cannot be split.
     """
     groups, population = _groups_and_population(request, weighed, rows)
     if not rows.size or (groups is not None and np.unique(groups).size < 2):
@@ -361,7 +362,7 @@ def _split(request, weighed, rows, n_folds):
 
 
 def _groups_and_population(request, weighed, rows):
-    """Return groups and population weights of some rows; None if there are none."""
+    """Return groups and population weights of some rows, each None if not given."""
     return (
         None if values is None else np.asarray(values)[rows]
         for values in (
@@ -372,7 +373,7 @@ def _groups_and_population(request, weighed, rows):
 
 
 def losses_of(request, weighed, plan, passed, folds):
-    """Return the log loss of each row by a map fitted without the row, or NaN.
+    """Return each row's log loss by a map fitted without the row; otherwise NaN.
 
     The map turns model outputs into probabilities.
     """
@@ -399,12 +400,13 @@ def losses_of(request, weighed, plan, passed, folds):
 
 
 def select(losses, weights=None, groups=None):
-    """Return the first candidate that is not clearly worse than the best one.
+    """Return the first candidate that is not clearly worse than the best candidate.
 
     Parameters
     ----------
     losses : ndarray of shape (n_candidates, n_rows)
-        Losses of the rows. Candidates that come first are preferred.
+        Losses of the rows. If two candidates are about equally good, the candidate in
+        the earlier line is preferred.
     weights : ndarray of shape (n_rows,), default=None
         Population weights.
     groups : array-like of shape (n_rows,), default=None
@@ -416,8 +418,8 @@ def select(losses, weights=None, groups=None):
         Position of the first candidate whose loss is within one paired standard error
         of the lowest loss.
     means, excesses, errors : ndarray of shape (n_candidates,)
-        Mean losses, their excess over the lowest mean, and the paired standard errors
-        of this excess.
+        For each candidate: the mean loss, its difference to the lowest mean loss, and
+        the paired standard error of this difference.
     """
     weights = np.ones(losses.shape[1]) if weights is None else weights
     means = losses @ weights / weights.sum()
@@ -434,7 +436,7 @@ def select(losses, weights=None, groups=None):
 def compared(judged):
     """Return position of the chosen candidate, the table of losses, and rows compared.
 
-    Candidates are compared on the rows that all of them have held out. If the
+    Candidates are compared on the rows that every candidate has held out. If the
     candidates have no held-out row in common, the candidate with the weakest class
     weights is chosen.
     """
