@@ -22,7 +22,8 @@ from skweight.calibration._engine.softmax import SoftmaxObjective, fit_softmax
 from skweight.calibration._quadratic import Bend, fit_bend
 from skweight.calibration._rows import check_class_multiplier, check_classes
 
-# The targets are the labels, without smoothing, because the prior keeps the map finite.
+# The targets of the fit are the labels 0 and 1, without smoothing, because the prior
+# keeps the coefficients finite.
 _LABELS = np.array([0.0, 1.0])
 
 # If the standard deviation of the log odds is below this value, the slope cannot be
@@ -30,13 +31,13 @@ _LABELS = np.array([0.0, 1.0])
 _NARROW = 1e-6
 
 # Scores are not centred if their standard deviation is larger than this value. A single
-# very large score can make the standard deviation so large. Then the prior precision of
-# the slope is much smaller than that of the intercept. With centred scores, rounding
-# would lose the prior precision of the slope.
+# very large score can be the cause of such a standard deviation. Then the prior
+# precision of the slope is much smaller than the prior precision of the intercept. If
+# the scores were centred, rounding would lose the prior precision of the slope.
 _WIDE = 1e5
 
-# Log odds are clipped to this many times the median of their absolute values. A log
-# odds of that size is a probability of 0 or 1 anyway.
+# Log odds are clipped to this many times the median of the absolute log odds. At the
+# limit, the probability is 0 or 1 in any case.
 _FAR = 1e4
 
 
@@ -45,12 +46,13 @@ class AnchoredCalibrator(BaseCalibrator):
 
     Try this calibrator first if the model has class weights or was resampled.
     ``PriorCalibrator`` undoes the effect of the weights by a formula (the inversion).
-    The inversion is right for a model at the minimum of a proper loss, and wrong for
-    most other models. A ``SigmoidCalibrator`` is right for both kinds of models but
-    needs rows. ``AnchoredCalibrator`` computes a maximum a-posteriori estimate whose
-    prior is the inversion. Without rows, the map is the inversion. As rows are added,
-    the map moves towards the sigmoid. With a few tens of rows of the rare class, this
-    map has a lower excess log loss than the other parametric maps.
+    The inversion is right for a model that minimises a proper loss, such as the log
+    loss, and wrong for most other models. A ``SigmoidCalibrator`` is right for both
+    kinds of models but needs calibration rows. ``AnchoredCalibrator`` computes a
+    maximum a-posteriori estimate whose prior is the inversion. Without calibration
+    rows, the calibrator only applies the inversion. With more rows, the result
+    approaches that of ``SigmoidCalibrator``. With a few tens of rows of the rare class,
+    this calibrator has a lower excess log loss than the other parametric calibrators.
 
     Let :math:`w_k` be the total training weight of class k divided by its total
     population weight (the sum of ``sample_weight``). Let :math:`s` be the log odds of
@@ -71,10 +73,11 @@ class AnchoredCalibrator(BaseCalibrator):
     Parameters
     ----------
     shape : {"affine", "quadratic"}, default="affine"
-        Whether the map of the log odds is affine or has a quadratic term.
-        ``"quadratic"`` suits models that are over-confident on one side, such as
-        over-fitted trees. The quadratic term needs hundreds of rows of the rare class.
-        With three or more classes the map is always affine.
+        Whether the map from the log odds of the model to the calibrated log odds is
+        affine or has a quadratic term. ``"quadratic"`` suits models that are
+        over-confident on one side, such as over-fitted trees. The quadratic term needs
+        hundreds of rows of the rare class. With three or more classes the map is always
+        affine.
     slope_scale : float, default=0.5
         Standard deviation :math:`\sigma_a` of the prior of the slope around 1, in
         (0, inf). With a larger value, fewer rows are enough to move the slope. 0.5
@@ -122,22 +125,24 @@ class AnchoredCalibrator(BaseCalibrator):
 
     Notes
     -----
-    *The prior replaces Platt's smoothed targets.* The prior keeps the fit finite even
-    if the scores separate the classes. Therefore the targets need no smoothing: they
-    are the labels themselves. With n rows, the influence of the prior decreases like 1
-    / n.
+    *The prior replaces Platt's smoothed targets.* The prior keeps the coefficients
+    finite even if the scores separate the classes. Therefore the fit uses the labels 0
+    and 1 as targets, without smoothing. With n rows, the influence of the prior
+    decreases like 1 / n.
 
     *The map is increasing.* The quadratic term is restricted as in
-    ``QuadraticCalibrator``, so that the ranking and the AUC do not change.
+    ``QuadraticCalibrator``. Therefore calibration does not change the ranking of the
+    rows or the AUC.
 
-    *Probabilities are limited to what the rows can support.* For example, 300 rows
-    without an error cannot support a probability of one in a million. With fewer than a
-    thousand rows, the bounds reduce the excess log loss by a sixth to a quarter on the
-    problems of the user guide. Without calibration rows there are no bounds.
+    *The number of calibration rows limits the probabilities.* For example, 300 rows
+    without an error are no evidence for a probability of one in a million. With fewer
+    than a thousand rows, the limits reduce the excess log loss by a sixth to a quarter
+    on the problems of the user guide. Without calibration rows there are no limits.
 
-    *A slope of zero or less* is refused with a ``CalibrationWarning``. In this case,
-    the probabilities of every row are approximately the class frequencies. With three
-    or more classes, if only some slopes are not positive, all classes share one slope.
+    *A slope of zero or less* is not used. In this case, the fit issues a
+    ``CalibrationWarning`` and the calibrator predicts approximately the class
+    frequencies for every row. With three or more classes, if only some slopes are zero
+    or less, the fit uses one slope for all classes.
 
     *Cost.* The fit uses Newton's method and is exact to rounding. For two classes, the
     cost is :math:`O(n)`: after a first fit on bins of the score, one pass over the rows
@@ -200,16 +205,16 @@ class AnchoredCalibrator(BaseCalibrator):
         classes=None,
         class_multiplier=None,
     ):
-        """Fit the map to rows; the prior is the map that undoes the training weights.
+        """Fit the calibrator; the prior is the formula that undoes the weights.
 
         Parameters
         ----------
         scores : array-like of shape (n_samples,), (n_samples, 1) or \
                 (n_samples, n_classes), default=None
-            Log-scale scores of held-out rows, which were not used to fit the model: log
-            odds of the second class, or one score per class. Without rows (None or
-            empty), ``classes`` is required, and the map only undoes the effect of the
-            weights.
+            Log-scale scores of held-out rows (rows that were not used to fit the
+            model): log odds of the second class, or one score per class. Without rows
+            (None or empty), ``classes`` is required, and the calibrator only undoes the
+            effect of the weights.
         y : array-like of shape (n_samples,), default=None
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -405,7 +410,7 @@ class AnchoredCalibrator(BaseCalibrator):
 
 
 def _without_far(z, weight):
-    """Return log odds, with clipped values where log odds are far from all others."""
+    """Return the log odds; clip the values that are far from all other log odds."""
     distance = np.abs(z)
     order = np.argsort(distance)
     cumulated = np.cumsum(weight[order])

@@ -26,12 +26,13 @@ from skweight.exceptions import CalibrationWarning
 # Candidates are compared only if the rarest class has at least this many effective rows
 # (Kish's effective sample size).
 FEWEST_ROWS = 5
-# Suppose that the sums of the held-out log losses of two candidates differ by this many
-# nats. Then the shares of the two candidates differ by a factor of e. With the value 1,
-# the noise of a few rows would decide. With an infinite value, the loss would have no
-# influence. See benchmarks/calibration_regret.py.
+# If the summed held-out log losses of two candidates differ by this many nats, the
+# shares of the two candidates differ by a factor of e. With the value 1, the noise of a
+# few rows would determine the shares. With an infinite value, the log loss would not
+# influence the shares. See benchmarks/calibration_regret.py.
 TEMPERATURE = 4.0
-# Name of the candidate that may give rows with different scores the same probability.
+# Name of the candidate that can give the same probability to rows with different
+# scores.
 WITH_TIES = "Venn-Abers"
 # Matrix scaling is a candidate up to this number of classes. With more classes, it
 # takes too long.
@@ -47,27 +48,29 @@ class AutoCalibrator(BaseCalibrator):
     r"""Average several calibrators, weighted by their cross-fitted log loss.
 
     Try this calibrator first if you know nothing about the model, in particular if the
-    model was weighted or resampled. The best map depends on the number of rows and on
-    the model. With few rows it is affine, with many rows it is isotonic, and for trees
-    and misspecified models it is quadratic. The calibrator fits candidates m = 1, ...,
-    M and averages their probabilities. The share of a candidate in the average follows
-    from its cross-fitted log loss,
+    model was weighted or resampled. The best map from scores to probabilities depends
+    on the number of rows and on the model. With few rows, an affine map is best. With
+    many rows, an isotonic map is best. For trees and misspecified models, a quadratic
+    map is best. The calibrator fits several candidates m = 1, ..., M and averages the
+    probabilities of the candidates. The share of a candidate in the average follows
+    from the cross-fitted log loss of this candidate,
 
     .. math::
         p(k \mid s) = \sum_m \pi_m \, p_m(k \mid s), \qquad
         \pi_m \propto \exp\Big(-\frac{\eta}{T} \sum_i v_i \, \ell_{im}\Big).
 
-    Here :math:`\ell_{im}` is the loss of row i under candidate m, fitted on the folds
-    (five in all) that do not contain row i. The weights :math:`v` sum to the effective
-    number of rows (Kish's effective sample size), and the temperature is :math:`T = 4`.
-    The factor is :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where :math:`d_i` is
-    the variance of the losses of row i over the candidates. For equal weights,
-    :math:`\eta` is 1. The factor is smaller if a few rows have most of the weight. With
-    few rows all candidates have a share, and the average is better than any single
-    candidate. With many rows the best candidate has nearly the whole share.
+    Here :math:`\ell_{im}` is the log loss of candidate m on row i. The rows are split
+    into five folds, and this candidate m is fitted without the fold of row i. The
+    weights :math:`v` sum to the effective number of rows (Kish's effective sample
+    size), and the temperature is :math:`T = 4`. The factor is :math:`\eta = \sum_i v_i
+    d_i / \sum_i v_i^2 d_i`, where :math:`d_i` is the variance of the losses of row i
+    over the candidates. For equal weights, :math:`\eta` is 1. :math:`\eta` is smaller
+    if a few rows have most of the weight. With few rows, all candidates have a share in
+    the average, and the average is better than any single candidate. With many rows,
+    the share of the best candidate is nearly 1.
 
-    The candidates follow from the number of classes, the number of rows and the kind
-    of model:
+    The number of classes, the number of rows and the kind of model determine the
+    candidates:
 
     ================================  ==================================================
     two classes                       ``AnchoredCalibrator``, quadratic, isotonic, and
@@ -80,9 +83,10 @@ class AutoCalibrator(BaseCalibrator):
                                       weights, which is far off for votes
     ================================  ==================================================
 
-    Venn-Abers can give rows with different scores the same probability. If Venn-Abers
-    has a share in the average, the best other candidate has a share of at least 0.02.
-    Therefore rows with different scores get different probabilities.
+    Venn-Abers can give the same probability to rows with different scores. Therefore,
+    if Venn-Abers has a share in the average, the best of the remaining candidates has a
+    share of at least 0.02. As a result, rows with different scores get different
+    probabilities.
 
     No candidate predicts exactly 0 or 1. Temperature scaling without a bias is not a
     candidate, because it cannot undo class weights.
@@ -110,9 +114,10 @@ class AutoCalibrator(BaseCalibrator):
 
     Notes
     -----
-    A mean of increasing maps is increasing. The log loss of this mean is at most the
-    mean of the log losses. The rows are sorted before the stratified folds are drawn
-    with a fixed seed. Therefore the result does not depend on the order of the rows.
+    The candidates are increasing maps, so their mean is an increasing map. The log loss
+    of the mean is at most the mean of the log losses of the candidates. The rows are
+    sorted before the stratified folds are drawn with a fixed seed. Therefore the result
+    does not depend on the order of the rows.
 
     *Cost.* For two classes, the fit takes one sort, 20 fits on at most 2048 bins of the
     score, and one fit of each candidate with a share in the average. The time of the 20
@@ -260,8 +265,9 @@ class AutoCalibrator(BaseCalibrator):
         positions = np.arange(rows.class_count.size)  # one array, pickled once
         refused = []
         with warnings.catch_warnings(record=True) as caught:
-            # Warnings are suppressed here, because every candidate would repeat them in
-            # every fold. The warning about a missing class has been issued already.
+            # Warnings are suppressed here, because every candidate would repeat the
+            # same warnings in every fold. The warning about a missing class has been
+            # issued before this step.
             warnings.simplefilter("always", CalibrationWarning)
             self._set_shares(candidates, rows)
             again = replace(rows, resumed=bool(self.losses_))
@@ -276,7 +282,7 @@ class AutoCalibrator(BaseCalibrator):
             self._warn_again(max(refused, key=self.shares_.get), rows)
 
     def _warn_again(self, name, rows):
-        """Fit a candidate again, so that its warning names the user's labels."""
+        """Fit a candidate again, so that the warning of the fit names user labels."""
         candidate = copy(self.calibrators_[name])
         candidate.classes_ = self.classes_
         if rows.scores.ndim == 1:

@@ -34,17 +34,17 @@ class BaseCalibrator(Documented, ReadOnce):
 
     ``_fit_binary(rows)`` and ``_fit_multiclass(rows)``
         Learn from rows of positive weight. ``rows.scores`` has the shape (n,) or (n,
-        k). ``rows.codes`` holds the position of every label among ``classes_``.
-        ``rows.weight`` is scaled to effective rows (Kish's sample size).
+        k). ``rows.codes`` holds, for every row, the position of the label in
+        ``classes_``. ``rows.weight`` is scaled to effective rows (Kish's sample size).
         ``rows.class_count`` is the total weight per class.
     ``_predict_binary(scores)`` and ``_predict_multiclass(scores)``
         Return probabilities, strictly between 0 and 1. The shape is (n, 2) for scores
         of shape (n,), and (n, k) for scores of shape (n, k).
 
     Some calibrators first undo the effect of the training weights by a formula. The
-    ``fit`` of these calibrators has the additional keyword ``class_multiplier`` and
-    passes this keyword to ``_fit``. ``WeightedClassifier`` passes the keyword only to
-    calibrators whose ``fit`` accepts it.
+    ``fit`` method of these calibrators has an additional keyword, ``class_multiplier``,
+    and passes the keyword on to ``_fit``. ``WeightedClassifier`` passes the keyword
+    only to calibrators whose ``fit`` accepts it.
 
     Attributes
     ----------
@@ -61,10 +61,11 @@ class BaseCalibrator(Documented, ReadOnce):
     Notes
     -----
     Weights are rescaled to effective rows. Therefore only the ratios of weights matter.
-    Smoothed targets, bounds and ridges use the effective number of rows, so they
-    reflect the information in the rows. Let :math:`W_k` be the total weight of class k,
-    and :math:`n_k = W_k^2 / \sum_{i \in k} w_i^2` Kish's effective sample size of the
-    class. The effective numbers of rows are :math:`N_k = c\, W_k`, where
+    The smoothed targets, the limits of the probabilities and the ridge penalties use
+    the effective number of rows, because this number measures how much information the
+    rows contain. Let :math:`W_k` be the total weight of class k, and :math:`n_k = W_k^2
+    / \sum_{i \in k} w_i^2` Kish's effective sample size of the class. The effective
+    numbers of rows are :math:`N_k = c\, W_k`, where
 
     .. math:: \sum_k 1 / N_k = \sum_k 1 / n_k,
 
@@ -72,10 +73,11 @@ class BaseCalibrator(Documented, ReadOnce):
     unweighted rows of class k. For two classes, the sum in the formula is the variance
     of the log odds of the frequency. If the weights do not depend on the label, the
     numbers :math:`N_k` add up to Kish's effective sample size of all rows. If the
-    weights depend on the class, as in a case-control sample, the other class may have a
-    much larger total weight. Even then, 1000 rows of a rare class count as hundreds of
-    rows. If one row has nearly all of the weight of its class, the class counts as one
-    row. Positive weights below 1e-13 of the largest weight are raised to that value.
+    weights depend on the class, as in a case-control sample, the frequent class can
+    have a much larger total weight than the rare class. Even then, 1000 rows of the
+    rare class count as hundreds of effective rows. If one row has nearly all of the
+    weight of its class, the class counts as one row. Positive weights below 1e-13 times
+    the largest weight are raised to 1e-13 times the largest weight.
 
     References
     ----------
@@ -165,9 +167,9 @@ class BaseCalibrator(Documented, ReadOnce):
         Parameters
         ----------
         statistics : ScoreStatistics
-            Sums over held-out rows of two classes. The statistics include sums of
-            squared weights. Therefore binning does not change the number of effective
-            rows.
+            Sums over bins of the scores of held-out rows, for two classes. The sums
+            include the squared weights. Therefore binning does not change the effective
+            number of rows.
         class_multiplier : array-like of shape (n_classes,), default=None
             Total training weight of each class divided by its total population weight.
             Pass it only to calibrators whose ``fit`` has this parameter.
@@ -254,8 +256,8 @@ class BaseCalibrator(Documented, ReadOnce):
         try:
             n_classes = self.classes_.shape[0]
         except AttributeError:
-            # The message of the AttributeError names a private attribute. Users do not
-            # know this attribute, so the AttributeError is hidden.
+            # The AttributeError is hidden, because its message names a private
+            # attribute, which users do not know.
             raise NotFittedError(
                 f"This {type(self).__name__} is not fitted yet. Call fit(scores, y) "
                 "with scores of held-out rows first."
@@ -273,8 +275,8 @@ class BaseCalibrator(Documented, ReadOnce):
                 f"scores and {n_rows} labels."
             )
         if sample_weight is None:
-            # If all weights are equal, they are stored as one number that is broadcast
-            # to all rows. The fits recognise equal weights by this form.
+            # If all weights are equal, one number is stored and broadcast to all rows.
+            # From this form, the fits recognise that the weights are equal.
             weight = np.broadcast_to(np.float64(1.0), n_rows)
             counts = count_rows(codes, n_classes), np.ones(n_classes)
         else:
@@ -338,14 +340,14 @@ class BaseCalibrator(Documented, ReadOnce):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances on which the shared tests run, for classes ``labels``."""
+        """Return calibrators for the shared tests, for the classes ``labels``."""
         return [] if cls is BaseCalibrator else [cls()]
 
 
 def warn_reversed(
     calibrator, rows, consequence, *, scores=None, among=None, slope=None
 ):
-    """Warn that a higher held-out score does not mean that the class is more frequent.
+    """Warn that, on held-out rows, a class is not more frequent at higher scores.
 
     Parameters
     ----------
@@ -360,8 +362,9 @@ def warn_reversed(
     among : ndarray of int, default=None
         Positions of the classes that may be named in the warning; None allows all.
     slope : ndarray of shape (n_classes,), default=None
-        The fitted slope of every class, if some are not positive. None compares the
-        mean score of each class with the mean score of the other rows.
+        The fitted slopes of the classes, if some slopes are not positive. None compares
+        the mean score of the rows of each class with the mean score of the remaining
+        rows.
     """
     present = np.flatnonzero(rows.class_count)
     if present.size < 2:
@@ -393,12 +396,12 @@ def warn_reversed(
 
 
 def _lowest(rows, scores, among):
-    """Return the smallest difference between the mean score of a class and of the rest.
+    """Return the smallest difference of mean scores between a class and all other rows.
 
     The means are weighted means. The unit of the difference is the weighted standard
-    deviation of the score. The function also returns the position of the class with
-    this difference. If each row has a single score, it is the score of the second
-    class.
+    deviation of the score. The function also returns the position of the class with the
+    smallest difference. If each row has only one score, this score belongs to the
+    second class.
     """
     distances = []
     for code in [1] if scores.ndim == 1 else among:
