@@ -54,7 +54,7 @@ class Cells:
         return None if self.labels is None else (*self.labels, *self.further)
 
     def sources(self, kind):
-        """Return the distinct columns, callables or metadata that costs come from."""
+        """Return distinct columns, callables or metadata from which costs are read."""
         cells = [cell for row in self.entries for cell in row if cell.kind == kind]
         return list(dict.fromkeys(cell.source for cell in cells))
 
@@ -131,8 +131,8 @@ class Cells:
     def with_labels_of(self, *vectors):
         """Return the cells with both labels set, if the vectors contain both labels.
 
-        The labels of all vectors are collected first. If each vector were searched
-        alone, a misspelt decision would be accepted as the unknown label of the matrix.
+        The labels of all vectors are collected first. If a search used one vector
+        alone, it would accept a misspelt decision as the unknown label of the matrix.
         """
         if self.labels is not None:
             return self

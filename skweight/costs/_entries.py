@@ -1,4 +1,4 @@
-"""One cell of a cost matrix: a number, or the place of one number for each row."""
+"""One cell of a cost matrix: a number, or where to read a number for each row."""
 
 from dataclasses import dataclass, replace
 

@@ -2,7 +2,7 @@
 
 
 class Immutable:
-    """Base class of objects whose only slot, `_cells`, is set only once."""
+    """Base class of objects with one slot, `_cells`, which is set only once."""
 
     __slots__ = ()
 

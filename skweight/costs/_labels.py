@@ -47,7 +47,7 @@ def cell_name(true, decided):
 
 
 def find_pos_label(pos_label, classes):
-    """Return the positive label; if `pos_label` is None, this is 1 or True.
+    """Return the positive label: `pos_label`, or 1 or True if `pos_label` is None.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def hint_at_positions(classes):
 
 
 def hint_at_spelling(missing, unknown):
-    """Return a hint about labels in y that are similar to unknown labels of costs."""
+    """Return a hint that names the labels in y similar to unknown labels of costs."""
     words = [label for label in missing if isinstance(label, str)]
     hints = {
         label: did_you_mean(label, words) for label in unknown if isinstance(label, str)

@@ -181,7 +181,7 @@ class CostMatrix(Immutable):
         labels : array-like of shape (n_classes,)
             Labels of the rows and of the columns, in this order.
         rows : {"true", "predicted"}
-            Meaning of a row of the array.
+            What a row of the array stands for: a true label or a predicted label.
 
         Returns
         -------
@@ -194,8 +194,8 @@ class CostMatrix(Immutable):
     def from_benefits(cls, benefits):
         """Create costs that are the negative of benefits.
 
-        Use the same baseline for all benefits, such as doing nothing. Otherwise a gain
-        is counted twice: as a benefit and as an avoided cost.
+        Measure all benefits from the same baseline, such as doing nothing. Otherwise a
+        gain is counted twice: as a benefit and as an avoided cost.
 
         Parameters
         ----------
@@ -253,8 +253,8 @@ class CostMatrix(Immutable):
     def with_decision(self, decision, cost):
         """Return the costs with an additional decision that is not a label.
 
-        An example is to ask a human. The additional decision is chosen for rows in
-        which it has a lower expected cost than every label.
+        An example is to ask a human. The additional decision is chosen if its expected
+        cost is lower than the expected cost of every label.
 
         Parameters
         ----------
@@ -428,7 +428,7 @@ class CostMatrix(Immutable):
         -------
         decisions : ndarray of shape (n_samples,)
             The decision of lowest expected cost in each row. In a tie, the most
-            probable label is chosen; in a further tie, the first label.
+            probable label is chosen; if probabilities are equal, too, the first label.
         """
         risk = self.risk(proba, X, **metadata)
         decided = rules.choose(risk, np.asarray(proba))
@@ -527,8 +527,8 @@ class CostMatrix(Immutable):
         """Return the weight of each row, computed from the costs, with a mean of one.
 
         The weight of a row is the cost of the worst label minus the cost of the true
-        label. If another label is cheaper than the true label, the weight is zero, and
-        a warning counts these rows.
+        label. If another label is cheaper than the true label, the weight of the row is
+        zero, and a warning gives the number of such rows.
 
         Parameters
         ----------
@@ -593,7 +593,7 @@ class CostMatrix(Immutable):
 def as_cost_matrix(spec, *, labels=None, name="cost"):
     """Return a `CostMatrix` for a dict or DataFrame; refuse ambiguous arrays.
 
-    ``labels`` are the known labels, which the error message about an array shows.
+    ``labels`` are the known labels; the error message for an array shows these labels.
     """
     if isinstance(spec, CostMatrix):
         return spec

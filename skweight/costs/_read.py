@@ -9,14 +9,14 @@ from skweight.costs._labels import cell_name, distinct, hint_at_spelling
 
 
 def read(costs, labels, name):
-    """Return the cost cells of a dict or DataFrame; raise for ambiguous arrays.
+    """Return the cells (costs) of a dict or DataFrame; raise an error for an array.
 
     Parameters
     ----------
     costs : dict or DataFrame
         Costs in any form that `CostMatrix` accepts.
     labels : array-like or None
-        Known labels, which the error message about an array shows.
+        Known labels; the error message for an array shows these labels.
     name : str
         Name of the costs in error messages.
 
@@ -35,7 +35,7 @@ def read(costs, labels, name):
 
 
 def read_binary(fp, fn, tp=0.0, tn=0.0, pos_label=None):
-    """Return the cost cells of the four outcomes of a decision between two classes."""
+    """Return the cells for the four outcomes of a decision between two classes."""
     entries = (
         (as_entry(tn, cell="tn"), as_entry(fp, cell="fp")),
         (as_entry(fn, cell="fn"), as_entry(tp, cell="tp")),

@@ -8,9 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
-# Limit for the difference of two expected costs, relative to the largest cost. Below
-# the limit, both count as equal. For example, 0.3 * 3 + 0.2 * 6 and 0.5 + 0.2 * 8 are
-# equal, but their floating-point values differ.
+# Limit for the difference of two expected costs, relative to the largest cost. If the
+# difference is below the limit, the two costs count as equal. For example, 0.3 * 3 +
+# 0.2 * 6 and 0.5 + 0.2 * 8 are equal, but their floating-point values differ.
 TIE = 1e-12
 
 
@@ -49,15 +49,15 @@ def choose(risk, proba):
     least = risk.min(axis=1, keepdims=True)
     slack = TIE * np.maximum(np.abs(risk).max(axis=1, keepdims=True), 1e-300)
     tied = risk <= least + slack
-    # A decision that is not a label has no probability, so a label with the same
-    # expected cost is chosen instead.
+    # A decision that is not a label has no probability. If a label has the same
+    # expected cost as this decision, the label is chosen.
     merit = np.full(risk.shape, -1.0)
     merit[:, : proba.shape[1]] = proba
     return np.where(tied, merit, -np.inf).argmax(axis=1)
 
 
 def dominated(costs):
-    """Return which decisions are not the best for any probabilities.
+    """Return a mask of the dominated decisions (decisions that are never the best).
 
     Decision m is dominated if some decision n never costs more than m, and costs less
     for at least one true class. With two classes, m is also dominated if for every

@@ -68,7 +68,7 @@ def _weights(method, costs, labels):
 
 
 def stakes(costs, codes):
-    """Return each row's weight (its regret); warn if the label is not the cheapest.
+    """Return the weight (regret) of each row; warn if a label is not the cheapest.
 
     Parameters and weights are as in `regret_weights`.
     """

@@ -13,7 +13,7 @@ def _used_has(method):
 
     def check(self):
         # If a step lacks the method, reading the attribute raises the AttributeError of
-        # this step, whose message is more precise than a general message.
+        # this step. The message of this error is more precise than a general message.
         try:
             getattr(self._used(), method)
         except AttributeError as error:
@@ -237,7 +237,7 @@ class FittedSteps(PlainPipeline):
 
 
 class _ColumnDropper(TransformerMixin, BaseEstimator):
-    """Step that takes the place of a weighting after the fit and drops its columns."""
+    """Step that replaces a weighting after the fit; drops columns of the weighting."""
 
     def __init__(self, columns, width=None):
         self.columns = columns

@@ -19,14 +19,15 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
     .. math:: P(a \succ b) = \sigma\bigl(r(a) - r(b)\bigr), \qquad
               r(x) = \beta^\top x, \qquad (a, b) \mapsto a - b
 
-    As `sample_weight`, pass the number of people who agreed, or a confidence.
+    As the `sample_weight` of a row, pass the number of people who agreed with the
+    label, or a confidence in the label.
 
     Attributes
     ----------
     n_features_in_ : int
         Number of columns of X in `fit`, for both things together.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns of X, if X has names.
+        Names of the columns of X, if the columns have names.
 
     Raises
     ------
@@ -91,7 +92,8 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
         Returns
         -------
         X : ndarray or sparse matrix of shape (n_samples, n_features)
-            In each row, the columns of the first thing minus the columns of the second.
+            In each row, the columns of the first thing minus the columns of the second
+            thing.
         """
         check_is_fitted(self, "n_features_in_")
         X = self._check(X, reset=False)
@@ -144,5 +146,5 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances that the shared tests fit to rows with the given labels."""
+        """Return instances of this class for tests on rows with the given labels."""
         return [cls()]

@@ -94,7 +94,8 @@ class Pipeline(FittedSteps):
         Total weight of each class in the last step, divided by the total weight of the
         class in the population. This is the combined effect of samplers and emphasis.
     deliveries_ : list of Delivery
-        A record for each step: which weights the step got, and how.
+        A record for each step: which weights the step got, and how the weights were
+        passed.
     n_features_in_ : int
         Number of columns of X in `fit`, if the first step has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -105,7 +106,7 @@ class Pipeline(FittedSteps):
     TypeError
         In `fit`, if a step has none of the methods that its position needs.
     ValueError
-        In `fit`, if no step accepts an argument, or weights cannot be used.
+        In `fit`, if no step accepts one of the arguments, or if weights cannot be used.
     UnsupportedWeightsError
         In `fit`, if there are weights and the last step accepts none.
 
@@ -369,7 +370,7 @@ class Pipeline(FittedSteps):
 
     @property
     def class_multiplier_(self):
-        """Class totals in the last step, divided by the totals in the population."""
+        """Total weight of each class in the last step, relative to the population."""
         if not hasattr(self, "_multipliers"):
             raise AttributeError("class_multiplier_ is known after fit.")
         multiplier = self._multiplier_of(self.classes_)
@@ -422,8 +423,8 @@ class Pipeline(FittedSteps):
     def _own_request(self):
         """Return whether `fit` requests weights, as set by the user or else by a step.
 
-        If a step is a scikit-learn Pipeline, it requests weights if any of its steps
-        requests weights.
+        A step that is itself a scikit-learn Pipeline requests weights if any step
+        inside this Pipeline requests weights.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         _, pair = next(iter(router))

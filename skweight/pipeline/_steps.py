@@ -2,9 +2,9 @@
 
 There are two weight vectors: population weights, and emphasis weights (only training
 uses them). Transformers get the population weights. Samplers resample both vectors.
-Weightings multiply one vector or both vectors. The last step gets the product of the
-two vectors. The work of a step is a separate function, so that joblib can cache its
-result.
+A weighting multiplies one vector or both vectors by its weights. The last step gets the
+product of the two vectors. The work of a step is a separate function, so that joblib
+can cache its result.
 """
 
 import time
@@ -59,7 +59,7 @@ def is_transformer(step):
 
 
 def only_prepares(step, weighted):
-    """Return whether the last step is a transformer; transformers get no emphasis.
+    """Return whether the last step is a transformer, which gets no emphasis weights.
 
     Without weights, the answer has no effect, so the tags of the step are not read.
     """
@@ -90,7 +90,7 @@ def check_params(pipeline):
 
 
 def check_steps(steps):
-    """Raise unless every step has a name and a type that its position allows."""
+    """Raise an error unless each step has a name, and a type that fits its position."""
     if not steps:
         raise ValueError("The pipeline is empty. Please add steps.")
     names = [name for name, _ in steps]
@@ -173,8 +173,8 @@ def resample(step, X, y, vectors, params):
 
     Row numbers are -1 for new rows. Row numbers are None if the sampler does not return
     row numbers and no later step needs row numbers. A sampler may keep class totals
-    that differ from the population weights. One more vector then contains the weights
-    with these totals.
+    that differ from the class totals of the population weights. In this case, one more
+    vector contains weights with the class totals of the sampler.
     """
     params = params["fit_resample"]
     weighted = isinstance(step, WeightedSampler)
@@ -187,8 +187,8 @@ def resample(step, X, y, vectors, params):
     together = np.column_stack(vectors) if vectors else None
     X_new, y_new = sampler.fit_resample(X, y, together, **params)
     if not weighted:
-        # Only fitted attributes are copied. Parameters are not copied, because the
-        # neighbour search among them was not passed by the user.
+        # Only fitted attributes are copied. Parameters are not copied, because one of
+        # the parameters, the neighbour search, was not passed by the user.
         for name, value in vars(sampler.sampler_).items():
             if name.endswith("_") and not name.startswith("_"):
                 setattr(step, name, value)
@@ -446,7 +446,7 @@ class Flow:
         )
 
     def _resampling_as_emphasis(self, population, emphasis):
-        """Return weights; the population weights get back their old class totals."""
+        """Return weights; each class gets back its old total of population weights."""
         if not self.multipliers:
             return population, emphasis
         classes, codes = self._encoded()

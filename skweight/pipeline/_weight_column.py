@@ -21,8 +21,8 @@ class WeightColumn(TransformerMixin, BaseEstimator):
     Use `WeightColumn` in Pipelines of scikit-learn, whose steps pass on rows but no
     weights. Put the step directly before a :class:`~skweight.WeightedClassifier`, and
     pass the result of `consumer` as the `weighting` of this classifier. The `weighting`
-    then reads and removes the column. It has the same role (population or emphasis) as
-    the strategy.
+    then reads and removes the column. The `weighting` has the same role (population or
+    emphasis) as the strategy.
 
     .. math:: (x_i) \mapsto (x_i, w_i) \text{ in fit}, \qquad
               (x) \mapsto (x, 1) \text{ afterwards}
@@ -33,11 +33,11 @@ class WeightColumn(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     weighting : str, dict, callable, weighting or list, default="balanced"
-        Strategy, or any other value of ``weighting=``. All strategies of a product must
-        have the same role (population or emphasis). For weights of both roles, use two
-        `WeightColumn` steps.
+        Strategy for the weights; any value of ``weighting=`` is accepted. If several
+        strategies are multiplied, all of them must have the same role (population or
+        emphasis). For weights of both roles, use two `WeightColumn` steps.
     column : str, default="weight"
-        Name of the new column, if X has names.
+        Name of the new column, if the columns of X have names.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class WeightColumn(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns of X, without the new column.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns of X, if X has names.
+        Names of the columns of X, if the columns have names.
 
     Raises
     ------
@@ -237,5 +237,5 @@ class WeightColumn(TransformerMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances that the shared tests fit to rows with the given labels."""
+        """Return instances of this class for tests on rows with the given labels."""
         return [cls()]
