@@ -28,7 +28,7 @@ class Balance(NamedTuple):
         Mean of the rows minus mean of the target, in standard deviations.
     distance_before, distance_after : ndarray of shape (n_names,)
         Largest difference of the distribution functions (Kolmogorov-Smirnov distance).
-        It also detects differences between distributions with the same mean.
+        The distance also detects differences between distributions with the same mean.
 
     Examples
     --------
@@ -71,11 +71,11 @@ def balance_table(
     sample_weight=None,
     sample_weight_target=None,
 ):
-    r"""Return differences of feature means to a target, before and after weighting.
+    r"""Compare feature means of rows and target, before and after weighting.
 
     Weights for covariate shift should make the training rows similar to the target. The
-    table shows for each feature whether they do. An absolute difference above 0.1
-    standard deviations is commonly considered large.
+    table shows for each feature whether the weighted rows are similar. An absolute
+    difference above 0.1 standard deviations is commonly considered large.
 
     .. math::
         d_j = \frac{\sum_i w_i x_{ij} / \sum_i w_i - \bar x_j^{target}}{s_j}, \qquad
@@ -105,8 +105,8 @@ def balance_table(
     -------
     balance : Balance
         The table, with one entry per feature. If the standard deviation :math:`s_j` is
-        zero, the standard deviation of the training rows is used. If this is zero, too,
-        the difference is zero or infinite.
+        zero, the standard deviation of the training rows is used. If that standard
+        deviation is also zero, the difference is zero or infinite.
 
     See Also
     --------
@@ -243,7 +243,7 @@ def _standardise(difference, deviation):
 
 
 def _distances(x, t, weights, target):
-    """Return the Kolmogorov-Smirnov distance for each of several weight vectors."""
+    """Return one Kolmogorov-Smirnov distance for each of several weight vectors."""
     is_known, is_known_target = ~np.isnan(x), ~np.isnan(t)
     values = np.concatenate([x[is_known], t[is_known_target]])
     order = np.argsort(values)  # ties are evaluated at their last row

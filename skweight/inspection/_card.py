@@ -17,8 +17,8 @@ _N_SIDE_BY_SIDE = 4
 def classifier_card(report, of_rows, path, title):
     """Return the model card of a classifier; if `path` is not None, also write it.
 
-    The argument `of_rows` contains pairs (name, sentence) that describe the rows of the
-    fit.
+    The argument `of_rows` is a list of pairs (name, sentence). The pairs describe the
+    rows of the fit.
     """
     labels = ", ".join(say(label) for label in report.classes)
     body = [
@@ -57,7 +57,7 @@ def regressor_card(report, of_rows, path, title):
 
 
 def _classes(per_class):
-    """Return the table of the classes. If there are few classes, each is a column."""
+    """Return the table of the classes. If classes are few, they are the columns."""
     cells = [per_class.header, *per_class.rows]
     if len(per_class.rows) <= _N_SIDE_BY_SIDE:
         cells = list(zip(*cells, strict=True))

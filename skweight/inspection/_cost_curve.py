@@ -7,12 +7,12 @@ from skweight.metrics import cost_curve
 
 
 class CostCurveDisplay:
-    """Draw the lowest cost that is possible with a score, for all cost ratios.
+    """Draw the lowest possible cost of a model's decisions, for all ratios of costs.
 
     The horizontal axis shows the operating point, a number in [0, 1] that combines the
     class frequencies with the ratio of the costs. The upper edge of the shaded triangle
-    is the cost of the best constant decision. The model saves the distance from this
-    edge down to the curve. Create the display by `from_predictions` or
+    is the cost of the best constant decision. The distance from this edge down to the
+    curve is the cost that the model saves. Create the display by `from_predictions` or
     `from_estimator`.
 
     Parameters
@@ -22,8 +22,8 @@ class CostCurveDisplay:
     name : str, default=None
         Name of the model in the legend.
     operating_point : float, default=None
-        Operating point to mark on the curve. For your costs,
-        :func:`skweight.metrics.probability_cost` computes it.
+        Operating point to mark on the curve. :func:`skweight.metrics.probability_cost`
+        computes the operating point for your costs.
 
     Attributes
     ----------

@@ -4,7 +4,7 @@ from skweight._utils.optional import import_optional
 from skweight._utils.validation import say
 
 # Lines have different brightness, markers and dashes, so that colour-blind readers and
-# readers of grey prints can tell them apart.
+# readers of grey prints can distinguish the lines.
 _STYLES = [
     {"color": "#0072b2", "marker": "o", "linestyle": "-"},
     {"color": "#d55e00", "marker": "^", "linestyle": "--"},
@@ -16,7 +16,7 @@ _STYLES = [
 
 
 def axes_for(ax, owner, n_axes=1, **options):
-    """Return the axes to draw on, which the user has passed or which are new.
+    """Return the axes to draw on: the axes that the user has passed, or new axes.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def check_axes(ax, owner, n_axes=1):
 
 
 def next_style(ax):
-    """Return a line style that no line on the axes has yet."""
+    """Return a line style that is not yet used by a line on the axes."""
     used = sum(line.get_gid() == "skweight" for line in ax.lines)
     return {**_STYLES[used % len(_STYLES)], "gid": "skweight"}
 
@@ -76,7 +76,7 @@ def merge(style, user_style):
 
 
 def proba_of(owner, estimator, X, pos_label):
-    """Return the probabilities of a class, and the class; `owner` is the display."""
+    """Return probabilities of a class, and its label; `owner` names the display."""
     if not hasattr(estimator, "classes_") or not hasattr(estimator, "predict_proba"):
         raise TypeError(
             f"{owner}.from_estimator takes (estimator, X, y), and the estimator must "
@@ -102,8 +102,8 @@ def proba_of(owner, estimator, X, pos_label):
 def weights_of(owner, takes, estimator, X, y, sample_weight):
     """Return the weights that a fitted classifier or strategy gives to rows.
 
-    Error messages use `owner`, the name of the display, and `takes`, a description of
-    its arguments.
+    Error messages contain `owner` and `takes`. `owner` is the name of the display, and
+    `takes` describes the arguments of the display.
     """
     weighting = getattr(estimator, "weighting_", estimator)
     if weighting is None:

@@ -12,9 +12,9 @@ from skweight.density_ratio._classifier import default_classifier, stack
 from skweight.metrics._decomposition import recalibrate
 
 # A classifier separates training rows from target rows, with equal total weight. A
-# target row is an orphan if its probability of being a training row is below this
-# limit. Each training row with the features of an orphan would have to represent a
-# hundred target rows.
+# target row is an orphan if the classifier gives the row a probability below this limit
+# of being a training row. Each training row with the features of an orphan would have
+# to represent a hundred target rows.
 ORPHAN_SHARE = 0.01
 _CLASSES = np.array([0, 1])
 _FEW_ROWS = 20_000
@@ -47,13 +47,14 @@ def measure_overlap(
     n_jobs,
     random_state,
 ):
-    """Return the overlap of training rows and target, both with the same total weight.
+    """Return the overlap of training and target rows, both with the same total weight.
 
-    A classifier separates target rows from training rows; its scores are out-of-fold.
-    The scores without weights are calibrated. The missing mass is the share of orphans
-    (target rows without similar training rows) in the target. Another estimate is one
-    minus the mean density ratio over the training rows. It is not used, because a
-    single training row with an overestimated ratio can change the mean by any amount.
+    A classifier separates target rows from training rows; the scores of the classifier
+    are out-of-fold. The scores without weights are calibrated. The missing mass is the
+    share of orphans (target rows without similar training rows) in the target. Another
+    estimate is one minus the mean density ratio over the training rows. This estimate
+    is not used, because a single training row with an overestimated ratio can change
+    the mean by any amount.
     """
     rng = check_random_state(random_state)
     X = stack(source.X, target.X)
@@ -67,7 +68,7 @@ def measure_overlap(
         # all weights are equal, no weights are passed.
         halves = np.concatenate([shares * source.n, target.shares() * target.n])
         # If there are few rows, a single thread is used, because starting more threads
-        # would take more time than they save.
+        # would take more time than these threads save.
         with one_thread(*(["openmp"] if y.size < _FEW_ROWS else [])):
             fitted = cross_fit_scores(
                 adversary,

@@ -13,10 +13,10 @@ _EDGES = np.array(
 
 
 def reliability_bins(codes, proba, weights):
-    """For each class, divide the held-out rows into bins by its probability.
+    """For each class, bin the held-out rows by the probability of the class.
 
-    Bins have fixed edges, so that the time for a class is O(n). Intervals are Wilson
-    intervals, computed with Kish's effective sample size.
+    Bins have fixed edges, so that the time for a class is O(n) for n rows. Intervals
+    are Wilson intervals, computed with Kish's effective sample size.
 
     Parameters
     ----------
@@ -59,10 +59,10 @@ def reliability_bins(codes, proba, weights):
 
 
 def _farthest(mean, frequency):
-    """Return the class with the largest ratio of mean probability and frequency.
+    """Return the class with the largest ratio between mean probability and frequency.
 
-    The larger of both numbers is divided by the smaller. If two classes have the same
-    ratio, the rarer class is returned.
+    The larger number (mean probability or frequency) is divided by the smaller number.
+    If two classes have the same ratio, the rarer class is returned.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.nan_to_num(np.abs(np.log(mean / frequency)))
@@ -73,7 +73,7 @@ def _farthest(mean, frequency):
 def describe_probabilities(classes, multipliers, figures, has_them):
     """Describe in words the probabilities of a classifier.
 
-    The dict `figures` has the values of the fit report that come from the calibration.
+    The dict `figures` contains the values of the fit report about the calibration.
     """
     if figures["calibration"] is not None:
         held_out = figures.get("held_out")

@@ -11,9 +11,9 @@ class ReliabilityDisplay:
     """Draw a reliability diagram: predicted probability against frequency.
 
     Of the rows with a probability of 10 %, about 10 % should be positive. If points are
-    above the diagonal, probabilities are too low; if points are below it, probabilities
-    are too high. All bins have the same total weight. The band shows the confidence
-    interval of each frequency. Create the display by `from_predictions` or
+    above the diagonal, probabilities are too low; if points are below the diagonal,
+    probabilities are too high. All bins have the same total weight. The band shows the
+    confidence interval of each frequency. Create the display by `from_predictions` or
     `from_estimator`. To compare models, pass the `ax_` of the first display as `ax` of
     the second.
 
@@ -68,7 +68,7 @@ class ReliabilityDisplay:
             Axes to draw on. None creates a figure with new axes.
         scale : {"linear", "log"}, default="linear"
             Scale of both axes. Use ``"log"`` for a rare class: on a linear scale, all
-            its points would be in one corner.
+            points of a rare class would be in one corner.
         band : bool, default=True
             Whether to draw the confidence band.
         **line_kwargs : dict
@@ -208,7 +208,7 @@ class ReliabilityDisplay:
         confidence : float, default=0.95
             Coverage of the confidence interval of each bin, in (0, 1).
         pos_label : object, default=None
-            The positive class. None takes the second of two classes.
+            The positive class. None takes the second class of two classes.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population each row stands for.
         name : str, default=None

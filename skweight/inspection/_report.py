@@ -40,8 +40,8 @@ class FitReport:
         Share of each class in the training weights (population weights times emphasis
         weights, which only training uses).
     class_multiplier : list of float
-        For each class, its total training weight divided by its total population
-        weight. Calibrators undo the effect of this ratio on the probabilities.
+        Total training weight of each class, divided by the total population weight of
+        the class. Calibrators undo the effect of this ratio on the probabilities.
     effective_rows : list of float
         Kish's effective sample size of each class, computed from the training weights.
     effective_sample_size : float
@@ -62,15 +62,15 @@ class FitReport:
         for each class its prevalence and mean calibrated probability. Empty if no
         held-out rows were needed.
     candidates : dict
-        With ``calibration="auto"``, the cross-validated "loss" of each candidate and
-        its "share" in the mixture; otherwise empty.
+        With ``calibration="auto"``, the cross-validated "loss" and the "share" in the
+        mixture for each candidate calibrator; otherwise empty.
     weightings : list of dict
         With ``weighting="auto"``, the candidates in the order of their strength. Each
         candidate has a "name", a "strength" (None for a sampler) and a "log_loss" on
         held-out rows after calibration, in nats. "above_lowest" is the difference to
         the lowest log loss, and "standard_error" is the paired standard error of this
-        difference. "chosen" is True for the chosen candidate. Empty for other
-        weightings.
+        difference. "chosen" is True for the chosen candidate. The list is empty for all
+        other values of ``weighting``.
     choice : str or None
         The chosen candidate of ``weighting="auto"``, and the reason for the choice, in
         one sentence; otherwise None.
@@ -159,7 +159,7 @@ class FitReport:
     reliability: list = field(default_factory=list)
     costs: list = field(default_factory=list)
     conformal: dict = field(default_factory=dict)
-    # If two reports are compared, these attributes (such as versions) are ignored.
+    # A comparison of two reports ignores these attributes (such as versions).
     warnings: list = field(default_factory=list, compare=False)
     versions: dict = field(default_factory=dict, compare=False)
 
@@ -174,7 +174,7 @@ class FitReport:
         Returns
         -------
         report : dict
-            A dict with every attribute under its name. Labels are Python values.
+            Names and values of all attributes. Labels are Python values.
         """
         return json_ready(vars(self))
 
@@ -195,8 +195,8 @@ class FitReport:
         Returns
         -------
         page : str
-            HTML in one file, light or dark as in the reader's system. The page has no
-            script and loads no other file. Pictures are drawn without matplotlib.
+            HTML in one file, with light or dark colours as in the reader's system. No
+            script, and no other file is loaded. Pictures need no matplotlib.
         """
         from skweight.inspection._card import classifier_card
 
@@ -374,7 +374,7 @@ class RegressionReport:
         Returns
         -------
         report : dict
-            Dict with every attribute of the report under its name.
+            Dict with the name and the value of every attribute of the report.
         """
         return json_ready(vars(self))
 
@@ -391,7 +391,7 @@ class RegressionReport:
         Returns
         -------
         page : str
-            HTML in one file, which loads no other file.
+            HTML in one file. The page loads no other file.
         """
         from skweight.inspection._card import regressor_card
 
@@ -546,7 +546,7 @@ def labels_of(classes):
 
 
 def describe_weighting(weighting, own_parameters=()):
-    """Return a line with a strategy, its role, and class weights of the estimator."""
+    """Return one line: a strategy, its role, and the class weights of the estimator."""
     if own_parameters:
         named = ", ".join(f"{name}={value!r}" for name, value in own_parameters)
         return f"{describe_weighting(weighting)}; the estimator has {named} (emphasis)"

@@ -11,9 +11,9 @@ from skweight.inspection._drawing import axes_for, check_axes, merge, next_style
 class WeightSensitivityDisplay:
     """Draw metrics and the effective sample size against the strength of the weights.
 
-    The left axis belongs to the metrics, drawn with a band of one standard error over
-    the folds. The right axis belongs to the hatched area, the effective sample size as
-    a share of all rows. If a metric stops increasing at some strength, stronger weights
+    The metrics use the left axis; their bands show one standard error over the folds.
+    The hatched area uses the right axis. The area shows the effective sample size as a
+    share of all rows. If a metric stops increasing at some strength, stronger weights
     only reduce the effective sample size. Create the display by `from_estimator` or
     `from_comparison`.
 
@@ -125,7 +125,7 @@ class WeightSensitivityDisplay:
         )
         handles, labels = ax.get_legend_handles_labels()
         more_handles, more_labels = twin.get_legend_handles_labels()
-        # The legend is above the axes, so that it covers no line.
+        # The legend is above the axes, so that the legend covers no line.
         ax.legend(
             handles + more_handles,
             labels + more_labels,
@@ -152,12 +152,12 @@ class WeightSensitivityDisplay:
         ax=None,
         **line_kwargs,
     ):
-        """Cross-validate a classifier at several strengths, and draw the results.
+        """Cross-validate a classifier for several strengths, and draw the results.
 
         Parameters
         ----------
         estimator : WeightedClassifier
-            Classifier to cross-validate. It is cloned and never changed.
+            Classifier to cross-validate. The classifier is cloned and never changed.
         X : array-like of shape (n_samples, n_features)
             Rows for the cross-validation.
         y : array-like of shape (n_samples,)
@@ -230,7 +230,7 @@ class WeightSensitivityDisplay:
         ax=None,
         **line_kwargs,
     ):
-        """Draw the results of a comparison at several strengths, without further fits.
+        """Draw the results of a comparison of several strengths, without further fits.
 
         Parameters
         ----------

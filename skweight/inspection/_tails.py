@@ -19,10 +19,10 @@ from skweight.weights import effective_sample_size, pareto_diagnostics
 def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
     """Return diagnostics of population and emphasis weights; warn if they are extreme.
 
-    If weights are constant within each class, no single rows have extreme weights, so
-    the weights have no tail. For other weights, the shape of the tail is computed from
-    the weights before the stabilizer. The share of the weight on few rows is computed
-    from the weights after the stabilizer. The time is O(n).
+    If weights are constant within each class, there are no single rows with extreme
+    weights, so the weights have no tail. For other weights, the shape of the tail is
+    computed from the weights before the stabilizer. The share of a few rows in the
+    total weight is computed from the weights after the stabilizer. The time is O(n).
 
     Parameters
     ----------
@@ -37,7 +37,8 @@ def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
     -------
     figures : dict
         A dict with two keys. ``tails`` is a dict with a `ParetoDiagnostics` for each
-        role. ``target`` is the report of a density ratio, or None.
+        role of the weights (population, emphasis). ``target`` is the report of a
+        density ratio, or None.
     """
     factors, raw = fitted_factors_of(weighed.weighting), weighed.raw
     by_role = {role: [f for f in factors if f.role == role] for role in raw._fields}
@@ -58,7 +59,8 @@ def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
             continue
         tails[role] = pareto_diagnostics(weights)
         # If a density ratio has already warned, there is no second warning here. The
-        # first warning says more, because it also considers the target.
+        # warning of the density ratio says more, because that warning also considers
+        # the target.
         if reports[role] is None or not _has_warned(reports[role]):
             used = _used(weighed, role)
             worst = find_concentration(used, codes)
@@ -167,8 +169,8 @@ def _per_class(weights):
 
 def _has_warned(report):
     """Return whether a warning was issued in the fit of a density ratio."""
-    # The import is inside the function, because the module is needed only for density
-    # ratios.
+    # The import is inside the function, because the imported module is needed only for
+    # density ratios.
     from skweight.density_ratio._base import has_warned
 
     return has_warned(report)

@@ -65,8 +65,8 @@ class WeightDistributionDisplay:
         Parameters
         ----------
         ax : sequence of two matplotlib Axes, default=None
-            Axes to draw on. None creates a figure with new axes. To compare weights,
-            pass the `axes_` of another display.
+            Axes to draw on. None creates a figure with new axes. To compare the weights
+            of two displays, pass the `axes_` of the first display.
         **line_kwargs : dict
             Keyword arguments that are passed to ``Axes.plot``.
 
@@ -102,8 +102,8 @@ class WeightDistributionDisplay:
         )
         # Above the axes, so that legends hide no line.
         left.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
-        # To save time, all large weights are drawn, but only some of the smaller
-        # weights.
+        # All large weights are drawn, but only some of the smaller weights, to save
+        # time.
         rank = np.unique(np.geomspace(1, n, _N_POINTS).astype(int))
         diagnostics = pareto_diagnostics(weights)
         verdict = diagnostics.verdict
@@ -240,8 +240,8 @@ class BalanceDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a figure with new axes.
         max_features : int, default=20
-            Largest number of features to show. If there are more, those with the
-            largest differences are shown.
+            Largest number of features to show. If there are more features, the features
+            with the largest differences are shown.
         threshold : float or None, default=0.1
             Position of the dotted line, in standard deviations; None for no line.
         **mark_kwargs : dict
@@ -329,7 +329,7 @@ class BalanceDisplay:
         X_target : array-like of shape (n_target, n_features)
             Rows of the target.
         scale : {"target", "source", "pooled"}, default="target"
-            Standard deviation in which the differences are measured, see
+            The standard deviation that is the unit of the differences; see
             `balance_table`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights that the rows already have before weighting.
@@ -385,7 +385,7 @@ class BalanceDisplay:
         y : array-like of shape (n_samples,), default=None
             Labels of the training rows, if the strategy needs labels.
         scale : {"target", "source", "pooled"}, default="target"
-            Standard deviation in which the differences are measured, see
+            The standard deviation that is the unit of the differences; see
             `balance_table`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights that the rows already have before weighting.

@@ -21,8 +21,8 @@ from skweight.inspection._overlap import measure_overlap
 from skweight.weights import design_effect, effective_sample_size, pareto_diagnostics
 
 _TITLE = "What the weights are worth"
-# The report names a problem if a value is above or below these limits. If weights are
-# equal within each class, they are never reported as a problem.
+# The report names a problem if a value is above or below these limits. Weights that are
+# equal within each class are never reported as a problem.
 _SMALL_SHARE = 0.1
 _LARGE_ROW = 0.1
 _MISSING = 0.05
@@ -92,8 +92,9 @@ class WeightReport:
     missing_target_mass_interval : tuple of float or None
         Bootstrap confidence interval of `missing_target_mass`.
     orphans : ndarray of int or None
-        Positions in `X_target` of target rows without similar training rows, the most
-        extreme rows first. Collect training rows that are similar to these target rows.
+        Positions (in `X_target`) of the target rows without similar training rows. The
+        most extreme rows come first. Collect training rows that are similar to these
+        target rows.
     auc_before, auc_after : float or None
         AUC of a classifier between target and training rows, before and after
         weighting. 0.5 is best.
@@ -102,8 +103,8 @@ class WeightReport:
     never_seen : list of str or None
         Values of categorical columns that occur in the target only.
     concerns : list of str
-        A sentence for each problem, with its value and a remedy. The sentences are also
-        warnings.
+        A sentence for each problem, with the measured value and a remedy. The sentences
+        are also warnings.
 
     Examples
     --------
@@ -133,12 +134,12 @@ class WeightReport:
 
     @property
     def worst_class(self):
-        """Return the class of smallest effective sample size; None without classes."""
+        """Return the class with the smallest effective sample size, or None."""
         return min(self.classes, key=lambda part: part.effective_rows, default=None)
 
     @property
     def worst_group(self):
-        """Return the group of smallest effective sample size; None without groups."""
+        """Return the group with the smallest effective sample size, or None."""
         return min(self.groups, key=lambda part: part.effective_rows, default=None)
 
     def to_dict(self):
@@ -147,8 +148,8 @@ class WeightReport:
         Returns
         -------
         report : dict
-            A dict with every attribute under its name. A value that is not defined is
-            None.
+            A dict with the name and the value of every attribute. Values that are not
+            defined are None.
         """
         values = vars(self).copy()
         for name in ("classes", "groups"):
@@ -156,7 +157,7 @@ class WeightReport:
         return json_ready(values)
 
     def to_frame(self):
-        """Return the diagnostics of all rows, classes and groups as one table.
+        """Return one table with the diagnostics of all rows, each class and each group.
 
         Returns
         -------
@@ -326,9 +327,9 @@ def weight_report(
         smoothing hide the tail. If rows have a `sample_weight`, pass the product of
         weights and `sample_weight`.
     y : array-like of shape (n_samples,), default=None
-        Labels of the rows. With labels, the report has diagnostics per class.
+        Labels of the rows. If labels are passed, the report has diagnostics per class.
     groups : array-like of shape (n_samples,), default=None
-        Groups of the rows. With groups, the report has diagnostics per group.
+        Groups of the rows. If groups are passed, the report has diagnostics per group.
     X : array-like of shape (n_samples, n_features), default=None
         Training rows, which are compared with the rows of `X_target`.
     X_target : array-like of shape (n_target, n_features), default=None
@@ -343,7 +344,8 @@ def weight_report(
     confidence : float, default=0.95
         Coverage of the interval of the missing mass, in (0, 1).
     scale : {"target", "source", "pooled"}, default="target"
-        Which standard deviation is the unit of mean differences, see `balance_table`.
+        The standard deviation that is the unit of mean differences; see
+        `balance_table`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights that the training rows already have before weighting.
     sample_weight_target : array-like of shape (n_target,), default=None

@@ -1,10 +1,10 @@
 """Compute weights, calibration and metrics from sums, for data larger than memory.
 
-Statistics are sums over chunks of rows, which may come in any order and from any
+Statistics are sums over chunks of rows. The chunks can come in any order and from any
 machine. `summarize` computes the sums from files and from tables of dask, Spark and
-polars. The method ``fit_statistics`` of strategies and calibrators learns from the
-sums. The package that holds the rows, such as Spark, then applies the fitted weights
-and maps, and trains the model.
+polars. Strategies and calibrators are fitted on the sums by their method
+``fit_statistics``. The package that holds the rows, such as Spark, then applies the
+fitted weights and maps, and trains the model.
 """
 
 from skweight.scale._folds import hash_folds

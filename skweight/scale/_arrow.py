@@ -11,7 +11,7 @@ from skweight.scale._fill import close, partials_of, take_partition
 
 
 def dataset_of(source):
-    """Return a dataset of pyarrow for a path, several paths or a dataset."""
+    """Return a pyarrow dataset, made from a path, several paths or a dataset."""
     if hasattr(source, "get_fragments"):
         return source
     dataset = import_optional(
@@ -19,8 +19,8 @@ def dataset_of(source):
     )
     several = isinstance(source, list | tuple)
     paths = [os.fspath(path) for path in source] if several else os.fspath(source)
-    # As in pandas and Spark, a folder named "y=1" means that column y is 1 in its
-    # files.
+    # As in pandas and Spark, a folder named "y=1" means that column y is 1 in all files
+    # of the folder.
     return dataset.dataset(paths, partitioning="hive")
 
 

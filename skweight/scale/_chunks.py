@@ -42,7 +42,7 @@ def is_dict_of_dask(source):
 
 
 class Roles(NamedTuple):
-    """Names or positions of the columns with labels, scores and so on, or None."""
+    """Names or positions of columns (labels, scores and so on); None if not given."""
 
     y: Any = None
     score: Any = None
@@ -162,7 +162,7 @@ def raw_column_of(chunk, column):
 
 
 def table_of(chunk, columns):
-    """Return some columns of a chunk as a table, or the whole chunk as a table."""
+    """Return a table with some columns of a chunk, or with all columns."""
     if engine_of(chunk) == "pyarrow":
         return (chunk if columns is None else chunk.select(columns)).to_pandas()
     if columns is None:
@@ -182,8 +182,8 @@ def table_of(chunk, columns):
     return pd.DataFrame({column: column_of(chunk, column) for column in columns})
 
 
-# Columns of labels are not converted to arrays. If they were, pyarrow would convert
-# every label to a Python string, which is slow.
+# Columns of labels are not converted to arrays here, because pyarrow would convert
+# every label to a Python string. This conversion is slow.
 _TAKE = {"X": table_of, "y": raw_column_of}
 
 

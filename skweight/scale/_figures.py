@@ -1,4 +1,4 @@
-"""Metrics of binned scores, where one weighted row per class replaces a large bin."""
+"""Metrics of binned scores; in bins with many rows, one weighted row per class."""
 
 from typing import NamedTuple
 
@@ -18,19 +18,20 @@ from skweight.metrics._calibration import (
 
 
 class BinnedScores(NamedTuple):
-    """Single rows of small bins, and one weighted row per class for each full bin.
+    """Rows of bins with few rows, and one weighted row per class for all other bins.
 
     Attributes
     ----------
     scores : ndarray of shape (n_used,)
-        Score of the single row, or weighted mean score of the rows in the bin.
+        Score of the row, or weighted mean score of the rows in a bin with many rows.
     codes : ndarray of shape (n_used,)
         Position of the row's class.
     bins : ndarray of shape (n_used,)
-        Rank of the single score or of the full bin; the lowest has rank 0.
+        Rank of the score, or of the bin with many rows; the lowest rank is 0.
     n_rows, mass, squares : ndarray of shape (n_used,)
-        Number of rows of positive weight that the entry stands for, the sum of their
-        weights, and the sum of their squared weights.
+        Three numbers for each entry, which stands for one or more rows of positive
+        weight: the number of these rows, the sum of their weights, and the sum of their
+        squared weights.
     """
 
     scores: np.ndarray
@@ -54,7 +55,7 @@ def probabilities(scores, calibrator):
 
 
 def _masses(binned):
-    """Return the total weight of each class in each bin, of shape (2, n_positions)."""
+    """Return the total weight per class and bin; the shape is (2, n_positions)."""
     n_positions = binned.bins[-1] + 1
     cell = binned.codes * n_positions + binned.bins
     return np.bincount(cell, binned.mass, 2 * n_positions).reshape(2, n_positions)
@@ -138,15 +139,15 @@ def cost_threshold(binned, calibrator, cost, classes):
     costs = rules.regret(matrix.resolve())
     mass = _masses(binned)
     first = np.flatnonzero(np.append(True, np.diff(binned.bins)))
-    # At position j, the decision is the second class in the j-th bin and in all higher
-    # bins. These bins contain false positives, and the lower bins contain false
-    # negatives.
+    # At position j, rows in the j-th bin and in all higher bins are assigned to the
+    # second class. Errors in these bins are false positives, and errors in the lower
+    # bins are false negatives.
     missed = np.append(0.0, np.cumsum(mass[1])) * costs[1, 0]
     false = np.append(np.cumsum(mass[0][::-1])[::-1], 0.0) * costs[0, 1]
     total = missed + false
     proba = probabilities(binned.scores[first], calibrator)[:, 1]
-    # Several thresholds may have the lowest cost. Then the middle of the longest run of
-    # neighbouring thresholds with this cost is used.
+    # If several thresholds have the lowest cost, take the longest run of neighbouring
+    # thresholds with this cost, and use the middle of this run.
     cheapest = np.flatnonzero(total <= total.min() + rules.TIE * np.abs(total).max())
     runs = np.split(cheapest, np.flatnonzero(np.diff(cheapest) > 1) + 1)
     run = max(runs, key=len)
@@ -179,7 +180,7 @@ def _part(binned, selected):
 
 
 def _quantile(miss, binned, coverage):
-    """Return the weighted quantile of `miss` with one infinite value added."""
+    """Add one infinite value to `miss`, and return the weighted quantile."""
     if not miss.size:
         return np.inf
     order = np.argsort(miss)

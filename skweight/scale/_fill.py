@@ -54,7 +54,7 @@ def sum_partition(chunks, statistics, roles):
     """Return (pickled sums, None) for a partition; after an error, (None, message).
 
     The error is returned and not raised. If the error were raised, dask or Spark would
-    only try again, and the results of the other partitions would be lost.
+    only sum the partition again, and the results of all other partitions would be lost.
     """
     try:
         return pickle.dumps(partials_of(chunks, statistics, roles)), None
@@ -73,8 +73,8 @@ def take_partitions(results, statistics, source, progress):
     statistics : list of objects
         Statistics to which the sums are added.
     source : hashable
-        Identifier of the table or files that were read. It is a part of the key of each
-        partition, so that all keys are unique.
+        Identifier of the table or files that were read. This identifier is a part of
+        the key of each partition, so that all keys are unique.
     """
     bad, n_partitions = {}, 0
     for partition, pickled, sentence in results:

@@ -19,7 +19,7 @@ def hash_folds(key, n_folds=5, *, seed=0):
     change if a lost partition is computed again, or if rows are added. Rows with the
     same key, such as a customer number, are in the same fold. Do not use random numbers
     instead: lazy tables draw new numbers at each computation, so a row used in training
-    may later count as held out.
+    could later count as held out.
 
     .. math:: f = \mathrm{int}(\mathrm{md5}(\text{"seed:key"})_{1 \ldots 8}, 16)
        \bmod k
@@ -39,8 +39,8 @@ def hash_folds(key, n_folds=5, *, seed=0):
     -------
     folds : ndarray of int, or the type of `key`
         Fold of each row, from 0 to ``n_folds - 1``. For arrays and Series in memory,
-        the result is an array. For dask, polars expressions and Spark, the type is the
-        type of `key`.
+        the result is an array. For dask, polars expressions and Spark, the result has
+        the type of `key`.
 
     Raises
     ------
@@ -52,8 +52,8 @@ def hash_folds(key, n_folds=5, *, seed=0):
 
     Notes
     -----
-    The time is about a microsecond per row in Python. The same fold in SQL:
-    ``conv(substring(md5(concat('0:', key)), 1, 8), 16, 10) % 5``.
+    The time is about a microsecond per row in Python. This SQL expression gives the
+    same fold: ``conv(substring(md5(concat('0:', key)), 1, 8), 16, 10) % 5``.
 
     Examples
     --------
@@ -102,8 +102,8 @@ def _folds(keys, n_folds, seed):
     keys = keys.tolist()
     if not all(isinstance(key, int | str) for key in keys):
         wrong = next(key for key in keys if not isinstance(key, int | str))
-        # A missing key is None, NaN or NA of pandas. NaN is not equal to NaN, and NA ==
-        # NA gives NA, which is not True.
+        # A missing key is None, NaN or NA of pandas. NaN is not equal to NaN. NA == NA
+        # gives NA, and NA is not True.
         if wrong is None or (wrong == wrong) is not True:
             raise ValueError(
                 "Every row needs a key; got a missing key. Fill the missing keys, or "

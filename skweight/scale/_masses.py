@@ -15,9 +15,9 @@ _N_SUMS = 3
 class CellMasses(Sums):
     r"""Total weights of combinations of column values, summed chunk by chunk.
 
-    A cell is a combination of column values that occurs in the rows. Raking, balanced
-    groups and reweighing can be fitted on the total weights of cells, without the rows.
-    The method `margin` gives the shares of the values of a single column.
+    A cell is a combination of column values that occurs in at least one row. Raking,
+    balanced groups and reweighing can be fitted on the total weights of cells, without
+    the rows. The method `margin` gives the shares of the values of a single column.
 
     .. math:: W_c = \sum_{i \in c} s_i
 
@@ -27,18 +27,18 @@ class CellMasses(Sums):
         Columns (names or positions) whose combinations of values are counted. Memory
         grows with the number of combinations that occur.
     by_label : bool, default=False
-        Whether the label is one more column of the combinations, after all others.
+        Whether the combinations also contain the label, as the last column.
 
     Attributes
     ----------
     mass_ : dict {tuple: float}
         Total weight of every cell. The key is a tuple with one value of each of
-        `columns`, in the order of `columns`. If `by_label` is True, the label comes
-        last. None stands for a missing value.
+        `columns`, in the order of `columns`. If `by_label` is True, the label is the
+        last value of the tuple. None stands for a missing value.
     n_rows_ : int
         Number of rows of positive weight.
     keys : set
-        Partitions that have been counted.
+        Keys of the partitions that have been counted.
 
     See Also
     --------
@@ -147,7 +147,7 @@ class CellMasses(Sums):
         return {value: mass / total for value, mass in shares.items()}
 
     def as_rows(self):
-        """Return two weighted rows per cell, or one for a cell with a single row.
+        """Return two weighted rows per cell; a cell with a single row gives one row.
 
         Returns
         -------
@@ -164,7 +164,7 @@ class CellMasses(Sums):
         totals = self._totals()
         cells = [cell for cell in sorted(totals, key=_rank) if totals[cell][1] > 0]
         # Strategies warn about cells (combinations of values) with a single row.
-        # Therefore a cell with one row must also be represented by one row.
+        # Therefore a cell with one row is also represented by one row here.
         times = [1 if totals[cell][0] == 1 else 2 for cell in cells]
         rows = [c for c, n in zip(cells, times, strict=True) for _ in range(n)]
         columns = [[row[index] for row in rows] for index in range(len(self.columns))]
@@ -215,7 +215,7 @@ class ClassMasses(Sums):
     effective_rows_ : ndarray of shape (n_classes,)
         Kish's effective sample size of each class.
     keys : set
-        Partitions that have been counted.
+        Keys of the partitions that have been counted.
 
     See Also
     --------
@@ -339,7 +339,7 @@ def _sums_of_cells(values, weight):
 def _value(value):
     value = plain(value)
     # A missing value is None, NaN, NaT or NA of pandas. NaN and NaT are not equal to
-    # themselves. The result of NA == NA is NA, which is not True.
+    # themselves. The result of NA == NA is NA, and NA is not True.
     return value if value is not None and (value == value) is True else None
 
 

@@ -12,8 +12,8 @@ from skweight._utils.validation import check_number, plain, say
 # knots (scores at which the piecewise linear map may bend).
 _FIRST = 81
 _MOST = 4096
-# Intervals between knots narrower than _NARROWEST are not divided, so that a jump of
-# the calibrator becomes a steep line.
+# An interval between two knots is not divided if it is narrower than _NARROWEST. A jump
+# of the calibrator therefore becomes a steep line.
 _NARROWEST = 1e-7
 # Pairs of an attribute and a shift. In the attribute, a calibrator stores the scores at
 # which its curve bends or jumps. The shift is added to these scores; this gives a score
@@ -38,7 +38,7 @@ class PiecewiseMap:
     Parameters
     ----------
     scores : ndarray of shape (n_knots,)
-        Scores at which the map is given, strictly increasing.
+        Scores of the knots, strictly increasing.
     log_odds : ndarray of shape (n_knots,)
         Log odds of the second class at `scores`. The map is linear between two
         neighbouring `scores`, and constant below the first and above the last score.
@@ -97,17 +97,18 @@ class PiecewiseMap:
         calibrator : BaseCalibrator
             Fitted calibrator of two classes.
         tol : float, default=1e-3
-            Largest allowed error of the log odds, measured midway between two knots, in
-            (0, inf). For a small probability, this error equals the relative error of
-            the probability. Raising `tol` makes the SQL expression shorter.
+            Largest allowed error of the log odds, in (0, inf). The error is measured
+            midway between two knots. For a small probability, this error equals the
+            relative error of the probability. Raising `tol` makes the SQL expression
+            shorter.
         low, high : float, default=-20.0, 20.0
             Range of the scores of the knots; the map is constant outside this range.
 
         Returns
         -------
         knots : PiecewiseMap
-            The map. Parametric calibrators give some tens of knots; isotonic
-            calibrators give more.
+            The map. The map of a parametric calibrator has some tens of knots; the map
+            of an isotonic calibrator has more knots.
         """
         check_number(tol, name="tol", low=0, include="neither")
         if not low < high:
@@ -170,15 +171,15 @@ class PiecewiseMap:
         score : str
             Column of the scores, or an SQL expression that computes the scores.
         threshold : float, default=None
-            Smallest probability for which the second class is chosen, in [0, 1]. With
-            None, the expression gives the probability.
+            In [0, 1]. The second class is chosen if its probability is at least this
+            value. With None, the expression gives the probability.
 
         Returns
         -------
         expression : str
-            SQL expression that uses only ``CASE``, comparisons and ``exp``. Its value
-            is the probability of the second class, or the chosen label if `threshold`
-            is not None.
+            SQL expression that uses only ``CASE``, comparisons and ``exp``. The value
+            of the expression is the probability of the second class, or the chosen
+            label if `threshold` is not None.
         """
         log_odds = self._case(score, 0, self.scores.size - 1)
         low, high = self._ends(score)
@@ -220,7 +221,7 @@ class PiecewiseMap:
 
 
 def _needed(x, y, tol):
-    """Return the positions of the knots that keep the error below `tol`."""
+    """Return positions of knots such that the error is below `tol`."""
     needed, start = [0], 0
     while start < x.size - 1:
         # Find the farthest knot such that a straight line to this knot is close to all

@@ -19,7 +19,7 @@ from skweight.scale._labels import encode
 
 # Number of rows to sum at once, so that temporary arrays fit in the processor cache.
 _BLOCK = 1 << 15
-# Number of bins in a block; empty blocks are not stored.
+# Number of neighbouring bins in a block; blocks without rows are not stored.
 _PER_BLOCK = 64
 # Number of sums: rows, weights, squared weights, and weights times scores.
 _N_SUMS = 4
@@ -28,12 +28,12 @@ _FAR = 1e100
 # If more than this share of the weight has scores outside the limit, a warning follows.
 _MOST_BEYOND = 0.01
 # Special values instead of a block number. _SEEN marks that a label occurs, even if all
-# rows of the label have weight zero. _ROWS marks the single rows.
+# rows of the label have weight zero. _ROWS marks rows that are stored one by one.
 _SEEN, _ROWS = -1, -2
 # A bin with at most _FEW rows also stores its rows one by one.
 _FEW = 256
-# Single rows of full bins are removed when this many single rows are stored, then at
-# each doubling, so that the time per row does not depend on the number of chunks.
+# If this many rows are stored one by one, remove the rows in bins with more than _FEW
+# rows. Repeat at each doubling, so that the time per row is the same for more chunks.
 _MOST_STALE = 1 << 16
 _NO_ROWS = np.zeros((2, 0))
 
@@ -99,7 +99,7 @@ class ScoreStatistics(Sums):
     third of the number of rows, the difference is 0.03. With ``centered=False`` (a step
     function), the values 0.02 and 0.03 hold only in the middle of each step, because a
     jump may move within a bin. With up to 100,000 rows of spread scores, nearly all
-    bins store single rows, and the curves are almost the same.
+    bins store their rows one by one, and both curves are almost the same.
 
     The time is O(n). For three or more classes, use one object for each class against
     the rest: pass the log odds of the class as scores, and ``y == label`` as labels.
@@ -154,7 +154,7 @@ class ScoreStatistics(Sums):
             Population weights. Never pass class weights.
         key : hashable, default=None
             Key of the partition, if the chunk is a whole partition. A second chunk with
-            the same key replaces the first. None adds the chunk.
+            the same key replaces the first chunk. None adds the chunk.
 
         Returns
         -------
@@ -167,7 +167,7 @@ class ScoreStatistics(Sums):
             If scores are not finite, weights are negative or not finite, lengths
             differ, or a third label occurs. The sums then do not change.
         TypeError
-            If labels have another type than the labels so far.
+            If the type of the labels differs from the type in earlier chunks.
         """
         scores = _check_scores(scores)
         n_labels = n_rows(y, "y")
@@ -262,18 +262,18 @@ class ScoreStatistics(Sums):
         return float(mass[:, [0, -1]].sum() / max(mass.sum(), 1e-300))
 
     def binned(self, *, shared=False):
-        """Return the rows of bins with few rows, and weighted rows for the full bins.
+        """Return the rows of bins with few rows, and weighted rows for all other bins.
 
         Parameters
         ----------
         shared : bool, default=False
-            True gives both classes of a full bin the same score (the mean of the bin),
-            as metrics of the ranking need. False gives each class its own mean.
+            In a bin with many rows, True gives both classes the mean score of the bin,
+            as metrics of the ranking need. False gives each class its own mean score.
 
         Returns
         -------
         binned : BinnedScores
-            Single and weighted rows, sorted by bin, then by score, then by class.
+            Stored rows and weighted rows, sorted by bin, then by score, then by class.
         """
         dense = self._two_classes()
         single = self._single_rows()
@@ -289,8 +289,8 @@ class ScoreStatistics(Sums):
             scores = weighted / mass
         full = BinnedScores(scores, codes, bins, count, mass, squares)
         rows = BinnedScores(*map(np.concatenate, zip(full, single, strict=True)))
-        # In a bin of sums, both classes get the same position. In a bin of single rows,
-        # rows are sorted by their scores.
+        # If a bin has only sums, both classes of the bin get the same rank. If a bin
+        # stores its rows one by one, the rows are ranked by their scores.
         within = np.concatenate([np.zeros(bins.size), single.scores])
         order = np.lexsort((rows.codes, within, rows.bins))
         rows, within = BinnedScores(*(values[order] for values in rows)), within[order]
@@ -300,12 +300,12 @@ class ScoreStatistics(Sums):
     # -- figures -----------------------------------------------------------------------
 
     def auc(self):
-        """Return the area under the ROC curve; rows in the same full bin count as ties.
+        """Return the area under the ROC curve; rows of a bin with many rows are ties.
 
         Returns
         -------
         auc : float
-            Area in [0, 1] of the scores; calibration does not change it.
+            Area of the scores, in [0, 1]; calibration does not change this area.
         """
         return figures.auc(self.binned(shared=True))
 
@@ -353,7 +353,7 @@ class ScoreStatistics(Sums):
         n_bins : int, default=15
             Number of bins of equal total weight.
         debias : bool, default=True
-            Whether to subtract the expectation of the noise.
+            Whether to subtract the expected contribution of noise.
 
         Returns
         -------
@@ -391,7 +391,7 @@ class ScoreStatistics(Sums):
         """Return the quantile of conformity scores for prediction sets.
 
         Take all labels whose probability is at least 1 minus the quantile. For rows of
-        the same distribution, they include the true label with probability `coverage`.
+        the same distribution, the set has the true label with probability `coverage`.
 
         Parameters
         ----------
@@ -405,8 +405,8 @@ class ScoreStatistics(Sums):
         Returns
         -------
         quantile : float or ndarray of shape (2,)
-            Quantile of 1 minus the probability of the true label. It is infinite for
-            too few rows; the set of labels then holds both labels.
+            Quantile of 1 minus the probability of the true label. For too few rows, the
+            quantile is infinite; every set then holds both labels.
         """
         return figures.conformal_quantile(self.binned(), calibrator, coverage, by_class)
 
@@ -432,7 +432,7 @@ class ScoreStatistics(Sums):
             )
 
     # A bin is full if all chunks together have more than _FEW rows in the bin. The
-    # stored single rows therefore do not depend on the order of the chunks.
+    # order of the chunks therefore does not change which rows are stored.
 
     def _reset(self):
         super()._reset()
@@ -442,7 +442,7 @@ class ScoreStatistics(Sums):
 
     def _empty(self):
         empty = super()._empty()
-        # The new sums will be added to the sums of self, which may have full bins.
+        # The new sums will be added to the sums of self. There, bins may be full.
         empty._full_elsewhere = self._n_in_bin > _FEW
         return empty
 
@@ -487,14 +487,14 @@ class ScoreStatistics(Sums):
         return super()._combine(label, first, other)
 
     def _totals(self):
-        """Return the sums of all rows, and single rows in the order of their scores."""
+        """Return the sums of all rows, and the stored rows sorted by their scores."""
         sums = super()._totals()
         n_stored = np.zeros(self.bins + 2)
         for (_, block), values in sums.items():
             if block == _ROWS:
                 n_stored += np.bincount(self._bins_of(values[0]), None, self.bins + 2)
-        # If a partition was replaced by a partition with fewer rows, a bin that was
-        # full before may lack some single rows.
+        # If a partition was replaced by a partition with fewer rows, a bin that had
+        # more than _FEW rows before may lack some of its rows.
         full = (self._n_in_bin > _FEW) | (n_stored != self._n_in_bin)
         sums = self._without_full(sums, full)
         for label, values in sums.items():

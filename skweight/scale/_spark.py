@@ -35,7 +35,7 @@ def _bytes(value):
 
 
 def _sum_batches(statistics, roles, batches):
-    """Yield one row per partition: its number, and its sums or an error message."""
+    """Yield one row per partition: partition number, and sums or an error message."""
     import pyarrow
     from pyspark import TaskContext
 
@@ -84,7 +84,7 @@ def _weigh_series(weigh, rows):
 
 
 def folds(key, n_folds, seed):
-    """Return a column of folds, computed from the MD5 sum of a key."""
+    """Return a column with the fold of each row, from the MD5 sum of its key."""
     functions = import_optional(
         "pyspark.sql.functions", extra="spark", feature="Folds in Spark"
     )

@@ -25,7 +25,7 @@ def summarize(
 ):
     """Update statistics with the rows of files, a table, dask or Spark, in one pass.
 
-    Use this function for data that are larger than memory, or on other machines. A
+    Use this function if data are larger than memory, or are stored on other machines. A
     package such as dask or Spark reads and distributes the rows. Each worker sums its
     partitions. The sums, some kilobytes for each partition, are added on this machine.
 
@@ -59,7 +59,7 @@ def summarize(
         Columns of the features, for statistics that use features. If chunks are tuples,
         `X` is the position of the table of features. None takes all columns.
     verbose : int, default=0
-        Above 0, progress is printed to stderr.
+        If `verbose` is above 0, progress is printed to stderr.
 
     Returns
     -------
@@ -70,8 +70,8 @@ def summarize(
     ------
     ValueError
         If a chunk cannot be summed, because its columns, labels, scores or weights are
-        not valid. The message names the chunk. The statistics then contain the chunks
-        before it. A ValueError is also raised if a generator is exhausted, or if the
+        not valid. The message names the chunk. The statistics then contain all earlier
+        chunks. A ValueError is also raised if a generator is exhausted, or if the
         statistics already contain a partition of `source`.
     TypeError
         If `source` is not of one of the types listed for `source`, or the type of the
@@ -87,12 +87,12 @@ def summarize(
     Notes
     -----
     The rows are read once. For any number of rows, memory holds only a chunk of 262,144
-    rows and the sums. Partitions of files, dask and Spark have keys. If a task runs
-    twice, its rows therefore count once. After a failure, call `summarize` again: the
-    new sums replace the partial sums of the failed call.
+    rows and the sums. Partitions of files, dask and Spark have keys. Therefore, if a
+    task runs twice, the rows of its partition count only once. After a failure, call
+    `summarize` again: the new sums replace the partial sums of the failed call.
 
     To run `summarize`, the workers of dask and Spark need skweight. To apply the
-    results, the workers do not need it; see :class:`PiecewiseMap`.
+    results, the workers do not need skweight; see :class:`PiecewiseMap`.
 
     Examples
     --------

@@ -22,9 +22,10 @@ from skweight.scale._labels import encode
 def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to=None):
     """Add a column of weights to a table of pandas, polars, pyarrow, dask or Spark.
 
-    Learners on distributed data take weights as a column. Its parameter is named
-    ``weightCol`` in pyspark.ml, ``weight_col`` in ``SparkXGBClassifier``, and
-    ``sample_weight`` in ``xgboost.dask`` and ``lightgbm.dask``. Lazy tables stay lazy.
+    Learners on distributed data read the weights from a column. The parameter for the
+    name of this column is ``weightCol`` in pyspark.ml, ``weight_col`` in
+    ``SparkXGBClassifier``, and ``sample_weight`` in ``xgboost.dask`` and
+    ``lightgbm.dask``. Lazy tables stay lazy.
 
     Parameters
     ----------
@@ -47,10 +48,10 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     -------
     weighted : object
         For a DataFrame, a LazyFrame or a pyarrow table, the result is a table of the
-        same type with the new column. For a dict of arrays, it is the array of weights,
-        a dask array if the dict has dask arrays. For Parquet, it is the path `to`. For
-        other iterables, it is a generator that yields an array of weights for each
-        chunk.
+        same type with the new column. For a dict of arrays, the result is the array of
+        weights; if the dict has dask arrays, this array is also a dask array. For
+        Parquet, the result is the path `to`. For other iterables, the result is a
+        generator that yields an array of weights for each chunk.
 
     Raises
     ------
@@ -150,7 +151,7 @@ def _weights_of_chunks(weigh, chunks):
 
 
 def _names_y(source):
-    """Return whether a source has no column names; a chunk may then be only labels."""
+    """Return whether a source has no column names; a chunk can then be only labels."""
     return not isinstance(source, dict) and _columns(source) is None
 
 
