@@ -31,6 +31,6 @@ def available_if(check):
     """Make a method available if ``check(self)`` raises no AttributeError.
 
     The function ``available_if`` of scikit-learn raises a general error. With the
-    function here, the user sees the error of the check, which says what to do.
+    function of this file, users see the error of the check. This error says what to do.
     """
     return lambda method: _Available(method, check)

@@ -76,7 +76,7 @@ def metadata(name):
 
 
 def columns_of(source):
-    """Return the columns of X that one data source, or each of a list, reads."""
+    """Return the columns of X that are read by one data source or by a list of them."""
     if isinstance(source, list | tuple):
         return [column for part in source for column in columns_of(part)]
     if isinstance(source, str | int | np.integer) and not isinstance(source, bool):
@@ -85,7 +85,7 @@ def columns_of(source):
 
 
 def metadata_names_of(source):
-    """Return the names of metadata that one data source, or each of a list, reads."""
+    """Return the names of metadata read by one data source or by a list of them."""
     if isinstance(source, list | tuple):
         return [name for part in source for name in metadata_names_of(part)]
     return [source.name] if isinstance(source, RowMetadata) else []
@@ -148,7 +148,7 @@ def row_values(source, X, metadata, *, owner):
 
 
 def as_vector(values):
-    """Return values as an array; times with a time zone stay objects."""
+    """Return values as an array; if times have a time zone, as an array of objects."""
     if hasattr(values, "to_numpy"):
         return values.to_numpy()
     return np.asarray(values)
@@ -281,14 +281,14 @@ def with_rows(X):
 def take_rows(X, rows):
     """Return the rows of a table or an array at some positions.
 
-    scikit-learn takes longer to find out the kind of a table than to index an array of
-    few rows.
+    Arrays are indexed directly. For an array of few rows, indexing by scikit-learn
+    takes longer, because scikit-learn first finds out the kind of the table.
     """
     return X[rows, ...] if type(X) is np.ndarray else _safe_indexing(X, rows)
 
 
 def drop_columns(X, columns, *, width=None):
-    """Return X without the named columns; columns that are already missing are ignored.
+    """Return X without the named columns; columns that X does not have are ignored.
 
     Parameters
     ----------
@@ -297,9 +297,9 @@ def drop_columns(X, columns, *, width=None):
     columns : list of str or int
         Names or positions.
     width : int, default=None
-        Number of columns of the complete X. Positions are dropped only if X has this
-        width, because in a narrower X these columns are already missing. None means
-        that X is complete.
+        Number of columns of the complete X. Columns given by position are dropped only
+        if X has this width. An X with fewer columns no longer contains the columns to
+        drop. None means that X is complete.
 
     Returns
     -------
@@ -316,8 +316,8 @@ def drop_columns(X, columns, *, width=None):
     drop = set()
     for column in columns:
         if not whole and _names(X) is None:
-            # A narrower X without names no longer has the column: it is the array of
-            # the other columns of the DataFrame of the fit.
+            # X has no names and too few columns: it is an array of the columns that
+            # were left when this column was dropped from the DataFrame of the fit.
             continue
         position = _position(X, column, owner="The weighting")
         by_name = _names(X) is not None and column in _names(X)
@@ -412,7 +412,7 @@ def group_index(source, X, metadata, *, owner, counts=None):
     owner : str
         Name of the caller, for error messages.
     counts : ndarray of shape (n_samples,), default=None
-        Whether each row has positive weight; rows of weight zero may have no group.
+        Whether each row has positive weight. A row of weight zero needs no group.
 
     Returns
     -------

@@ -50,7 +50,7 @@ def run_as_task(estimator, task, n_subtasks, body):
 
 
 def has_callbacks(estimator):
-    """Return whether an estimator has callbacks, also from an outer estimator."""
+    """Return whether an estimator has callbacks of its own or of an outer estimator."""
     names = ("_skl_callbacks", "_parent_callback_ctx")
     return any(getattr(estimator, name, None) for name in names)
 
@@ -93,7 +93,7 @@ def make_remainder(columns):
 
 
 def forget_remainder(value):
-    """Undo `make_remainder`: the fitted estimator is then as scikit-learn makes it."""
+    """Undo `make_remainder`: restore the fitted estimator as scikit-learn makes it."""
     if _VERSION != (1, 8):
         return
     if isinstance(getattr(value, "remainder", None), PassthroughRemainder):
@@ -118,9 +118,10 @@ def asks_to_print():
 class ShownByParts:
     """An estimator whose diagram shows its parts side by side, each with its name.
 
-    scikit-learn draws any nested estimator that is passed as an object. A part that is
-    given by name, such as ``calibration="sigmoid"``, must be returned by a method with
-    an underscore. scikit-learn reads the attributes of the result.
+    scikit-learn draws every nested estimator that is passed as an object. A part that
+    is given by name, such as ``calibration="sigmoid"``, is drawn only if the estimator
+    describes its parts in a method whose name starts with an underscore. scikit-learn
+    reads the attributes of this description.
     """
 
     def _sk_visual_block_(self):
@@ -187,9 +188,9 @@ def own_requests(estimator, method="fit"):
 
     Some composites both use a metadata argument and pass it on, as
     ``CalibratedClassifierCV`` does with ``sample_weight``. The request of the composite
-    itself is in a private attribute of the router; the public `consumes` includes the
-    children. To read the default requests of a class takes a tenth of the time of a
-    small fit, so the requests are cached.
+    itself is in a private attribute of the router. The public method `consumes` also
+    includes the estimators inside the composite. Reading the default requests of a
+    class takes a tenth of the time of a small fit, so the requests are cached.
     """
     cls = type(estimator)
     getter = getattr(cls, "get_metadata_routing", None)
@@ -248,7 +249,7 @@ def clone_learner(value):
 
 
 def forget_requests(estimator):
-    """Remove an estimator's record of requests if it equals the default of its class.
+    """Remove the record of requests of an estimator if the record equals the default.
 
     ``set_fit_request`` creates the record, and some packages that store models cannot
     read it.
@@ -294,7 +295,7 @@ class TakesCallbacks(CallbackSupportMixin or object):
 
 
 def run_with_callbacks(steps, take, callbacks, *, n_steps, name):
-    """Call ``take`` on every step, and report each call to callbacks.
+    """Call the function ``take`` on every step, and report each call to callbacks.
 
     Only an estimator can call the hooks of a callback. So a small estimator with the
     given name is created here. It uses a method with an underscore that scikit-learn
@@ -364,9 +365,10 @@ def quick_binning():
 
 
 def _count_binning_fits(change):
-    """Install the faster binning with the first fit of any thread, and remove it later.
+    """Count fits in all threads: the faster binning is installed if there are any.
 
-    The faster binning is removed when the last fit of any thread has finished.
+    The first fit of any thread installs the faster binning. The faster binning is
+    removed when the last fit has finished.
     """
     mapper, state = sys.modules[_BINNING]._BinMapper, _binning_everywhere
     with _binning_lock:
@@ -380,11 +382,11 @@ def _count_binning_fits(change):
 
 
 def _with_quick_bins(fit):
-    """Return the ``fit`` of the bin mapper, which depends on the present thread.
+    """Return a ``fit`` of the bin mapper that is fast only in threads that ask for it.
 
-    The columns are binned in joblib threads, which cannot know which thread called
-    them. So the calling thread chooses. It passes on either the original method, or a
-    copy that calls the faster function.
+    The columns are binned in joblib threads. These threads do not know the thread that
+    called the method. So the calling thread chooses between the original method and a
+    copy of this method that calls the faster function.
     """
     if fit.__closure__:  # already replaced
         return fit
@@ -399,7 +401,7 @@ def _with_quick_bins(fit):
 
 
 def quick_thresholds(column, max_bins, sample_weight=None):
-    """Return the result of scikit-learn's ``_find_binning_thresholds``, bit for bit.
+    """Return exactly the result of scikit-learn's ``_find_binning_thresholds``.
 
     scikit-learn's function sorts all values again for every percentile. This function
     sorts once.
@@ -416,8 +418,9 @@ def quick_thresholds(column, max_bins, sample_weight=None):
     if n_distinct <= max_bins:  # no percentiles
         return theirs(column, max_bins, sample_weight)
     if n_distinct < values.size:
-        # A second sort would reorder the weights of ties, and change the rounding of
-        # their sum.
+        # scikit-learn sorts twice. The second sort changes the order of equal values,
+        # and with it the rounding of the sum of their weights. So this function also
+        # sorts a second time.
         order = np.argsort(values[:, np.newaxis], axis=0)[:, 0]
         values, weights = values[order], weights[order]
     mass = np.cumsum(weights)

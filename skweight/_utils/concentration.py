@@ -1,18 +1,20 @@
 """The rule by which all modules decide that few rows have most of the weight.
 
-The limits were calibrated by ``benchmarks/degenerate_weights.py``: for harmless weights
-(exponential, lognormal, gamma, ...) at most 5 % of draws are reported.
+The limits were calibrated by ``benchmarks/degenerate_weights.py``. Samples of weights
+from usual distributions (exponential, lognormal, gamma, ...) are reported in at most 5
+% of cases.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-# There is a warning if the effective rows are fewer than this share of the rows, and
-# also fewer than this number.
+# There is a warning if the number of effective rows is below the first number as a
+# share of the rows, and also below the second number.
 SMALLEST_SHARE, FEW_EFFECTIVE_ROWS = 0.1, 50
-# There is a warning if one row has more than this share of the weight, among at least
-# this number of rows. For fewer rows, other warnings report the small number itself.
+# There is a warning if one row has more than a share of the weight (the first number),
+# and there are at least as many rows as the second number. If there are fewer rows,
+# other warnings report the small number of rows.
 LARGEST_SHARE, FEWEST_ROWS = 0.5, 10
 
 
@@ -39,9 +41,10 @@ class Concentration(NamedTuple):
 
 
 def find_concentration(weights, codes=None):
-    """Return the worst concentration of weights in a class or in all rows, or None.
+    """Return the worst concentration in a class or in all rows; None if there is none.
 
-    Multiplying all weights of a class by one number does not change the result.
+    The result for a class stays the same if all weights of the class are multiplied by
+    one number.
 
     Parameters
     ----------
@@ -59,7 +62,7 @@ def find_concentration(weights, codes=None):
         codes = np.zeros(weights.size, dtype=np.intp)
     peaks = np.zeros(int(codes.max()) + 1)
     np.maximum.at(peaks, codes, weights)
-    # Weights are divided by the largest weight of the class, so that none overflows.
+    # Weights are divided by the largest weight of the class, so that no sum overflows.
     relative = weights / peaks[codes]
     rows = np.bincount(codes)
     mass = np.maximum(np.bincount(codes, relative), 1.0)
@@ -77,7 +80,7 @@ def find_concentration(weights, codes=None):
 
 
 def _one_row(relative, codes, rows):
-    """Return the concentration in the row with the largest weight, or None.
+    """Return the concentration in the row with the largest weight; None if none.
 
     If all rows of a small class have large weights, one of them may have more than half
     of the total weight. A small class of this kind is not reported. So the row is also

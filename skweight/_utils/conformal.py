@@ -71,8 +71,8 @@ class Scores(NamedTuple):
 def thin(scores, weights, n_rows):
     """Return at most ``n_rows`` rows that represent all rows, with new weights.
 
-    If there are more than ``n_rows`` rows, rows are drawn in proportion to their
-    weights, at even distances in the order of their scores.
+    If there are more rows than ``n_rows``, the rows are sorted by score, and rows are
+    drawn at even distances of the cumulative weight.
     """
     weights = np.ones(scores.size) if weights is None else weights
     if scores.size <= n_rows:
@@ -84,5 +84,5 @@ def thin(scores, weights, n_rows):
 
 
 def wanted(coverage, total, weight):
-    """Return the cumulative weight that scores must reach, including the new row."""
+    """Return the cumulative weight for a coverage; the total includes the new row."""
     return coverage * (total + weight) * (1 - _ROUNDING)

@@ -1,4 +1,4 @@
-"""Whether a parameter has been set to something else since it was copied."""
+"""Detect whether a parameter was set to another value after a copy was made."""
 
 from numbers import Number
 from types import BuiltinFunctionType, FunctionType
@@ -26,7 +26,8 @@ def differ(before, now):
     if hasattr(before, "get_params") and not isinstance(before, type):
         before, now = params_of(before), params_of(now)
     if isinstance(before, dict):
-        # Most entries are the same object before and after, and ``is`` costs no call.
+        # Most entries are the same object before and after. Testing this first with
+        # ``is`` saves a function call.
         return before.keys() != now.keys() or any(
             value is not now[key] and differ(value, now[key])
             for key, value in before.items()

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def example_target():
-    """Return target rows that overlap with the rows of the shared tests."""
+    """Return rows of a target population that overlaps with rows of the shared tests."""
     return np.random.RandomState(4).uniform(0.7, 1.7, size=(30, 3))
 
 
@@ -41,7 +41,7 @@ def exact_classifier():
 
 
 def dearer_costs(labels, last):
-    """Return costs of mistakes that rise from label to label; the last is `last`."""
+    """Return costs of mistakes: 1, 2, ... by true label; `last` for the last label."""
     return {
         true: {
             decided: last if true == labels[-1] else 1.0 + position

@@ -7,8 +7,9 @@ from sklearn.frozen import FrozenEstimator
 
 from skweight._utils.lookup import params_of
 
-# Classes are compared by name, because importing scikit-learn's ensembles takes a tenth
-# of our import time.
+# Classes are compared by name. To compare the classes themselves, scikit-learn's
+# ensembles would have to be imported, which takes a tenth of the import time of
+# skweight.
 _FORESTS = frozenset(
     {"RandomForestClassifier", "ExtraTreesClassifier", "BaggingClassifier"}
 )
@@ -56,7 +57,8 @@ def learner_of(estimator):
 def packages_of(learner):
     """Return the packages of the class of a learner and of its bases, in order.
 
-    A class derived from a class of another package belongs to both.
+    If the class of a learner is derived from a class of another package, both packages
+    are returned.
     """
     return _packages_of_class(type(learner))
 
@@ -97,7 +99,7 @@ def gives_raw_scores(estimator):
 
 
 def is_of_trees(estimator):
-    """Return whether a model consists of trees, whose fits vary much with the rows."""
+    """Return whether a model consists of trees; a tree changes much if rows change."""
     learner = learner_of(estimator)
     of_package = _PACKAGES_OF_TREES.intersection(packages_of(learner))
     return _is_any(learner, _TREES) or bool(of_package)
@@ -109,14 +111,15 @@ def is_linear(estimator):
 
 
 def is_forest(model):
-    """Return whether a model draws the rows of each of its members from all rows."""
+    """Return whether a model draws a sample of the rows for each of its members."""
     return _is_any(model, _FORESTS)
 
 
 def averages_trees(estimator):
     """Return whether the probabilities of a model are means over many trees.
 
-    Probabilities of a single tree follow the weights in its leaves.
+    The result is False for a single tree: its probabilities follow the weights in its
+    leaves.
     """
     learner = learner_of(estimator)
     inner = getattr(learner, "estimator", None)

@@ -1,4 +1,4 @@
-"""Arguments of methods and parameters of classes, read once and cached.
+"""Read arguments of methods and parameters of classes once, and cache them.
 
 The standard library and scikit-learn read a signature again in every call. With few
 rows, reading signatures took longer than the rest of a fit.

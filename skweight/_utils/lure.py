@@ -6,7 +6,7 @@ from skweight._utils.validation import check_number
 
 
 def lure_weights(probability, pool_size, *, order=None):
-    r"""Return the weights under which actively chosen rows estimate the pool's risk.
+    r"""Return weights for actively chosen rows, to estimate the mean loss of the pool.
 
     Active learning labels the most informative rows, so a mean over these rows differs
     from the mean of the pool. With the weights of this function, the mean is unbiased.
@@ -22,9 +22,9 @@ def lure_weights(probability, pool_size, *, order=None):
     **Do not divide the weights by their mean.** The mean is one in expectation, but not
     in each sample. Dividing by the mean multiplies every estimate by a random number
     that depends on the drawn rows. With weights v and losses :math:`\ell`,
-    :math:`E[\sum v \ell / \sum v]` is not :math:`E[\sum v \ell] / M`. So this is a
-    function and not a strategy, because weights of a strategy have mean one. To average
-    losses, divide by the number of rows, never by the sum of weights.
+    :math:`E[\sum v \ell / \sum v]` is not :math:`E[\sum v \ell] / M`. Weights of a
+    strategy have mean one, so these weights come from a function instead of a strategy.
+    To average losses, divide by the number of rows, never by the sum of weights.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def lure_weights(probability, pool_size, *, order=None):
 
     See Also
     --------
-    skweight.ColumnWeighting : Rows drawn independently with known probabilities: one
-        over the probability as a column.
+    skweight.ColumnWeighting : For rows drawn independently with known probabilities.
+        A column contains the weights: one over the probability of each row.
 
     Notes
     -----

@@ -15,9 +15,10 @@ from skweight._utils.validation import check_choice, check_weights
 _MIN_WEIGHTS = 25
 _MIN_TAIL = 5
 
-# Weights are harmless if their shape is at most the first number. With the second
-# number, a quantile of the normal distribution, 95 % of samples of harmless weights get
-# no bad verdict (benchmarks/degenerate_weights.py).
+# The first number is the largest shape of the tail at which weights count as harmless.
+# The second number is a quantile of the normal distribution. With this quantile, at
+# least 95 % of samples of harmless weights get no bad verdict (see
+# benchmarks/degenerate_weights.py).
 _HARMLESS, _QUANTILE = 0.3, 1.75
 
 # Weights with a smaller relative difference count as equal. Weights per class or group
@@ -37,8 +38,8 @@ def pareto_smooth(weights, *, log=False, ties="average"):
     needs no threshold. Weights without a continuous tail are unchanged, such as weights
     per class, or few weights.
 
-    A large weight is shrunk even if it is correct, so compare the effective sample size
-    before and after.
+    A large weight is shrunk even if it is correct. So compare the effective sample size
+    before smoothing with the size after smoothing.
 
     Parameters
     ----------
@@ -46,8 +47,8 @@ def pareto_smooth(weights, *, log=False, ties="average"):
         Non-negative raw weights in any unit, before any clipping.
     log : bool, default=False
         Whether ``weights`` are natural logarithms of weights. Log likelihoods of the
-        rows are not log weights; their sign must be changed first. The result is on the
-        same scale.
+        rows are not log weights; change the sign of log likelihoods first. With True,
+        the result is logarithms too.
     ties : {"average", "order"}, default="average"
         Values for rows of equal weight. ``"average"``: the mean of the quantiles of
         these rows, so that equal rows stay equal. ``"order"``: one quantile for each
@@ -106,7 +107,7 @@ def pareto_smooth(weights, *, log=False, ties="average"):
 
 
 def pareto_khat(weights, *, log=False):
-    """Return the shape of the weights' tail: how many moments exist.
+    """Return the shape of the tail of the weights; it tells which moments exist.
 
     For a shape below 0.5, the variance of a weighted mean is finite. From a shape of 1
     on, not even the mean exists, and the estimate depends on its largest weight. The
@@ -123,9 +124,9 @@ def pareto_khat(weights, *, log=False):
     Returns
     -------
     khat : float
-        The shape, shrunk towards 0.5 in small tails. It is NaN if there are fewer than
-        25 positive weights, or if the tail has few distinct values (such as one weight
-        per class). NaN does not mean that the weights are bad.
+        The shape, shrunk towards 0.5 in small tails. The shape is NaN if there are
+        fewer than 25 positive weights, or if the tail has few distinct values (such as
+        one weight per class). NaN does not mean that the weights are bad.
 
     Raises
     ------
@@ -239,7 +240,8 @@ def pareto_diagnostics(weights, *, log=False):
 
     With few rows, a tail may look heavy by chance: 44 % of samples of 30 exponential
     weights have a ``khat`` above the threshold. So the verdict is "unreliable" only if
-    ``khat`` is improbable (about 5 %) for weights of true shape 0.3.
+    ``khat`` is so large that weights of true shape 0.3 reach it in only about 5 % of
+    samples.
 
     References
     ----------
@@ -296,11 +298,11 @@ def _effective(relative):
 
 
 def _by_chance(n_tail):
-    """Return a limit for k-hat; harmless weights exceed it in at most 5 % of cases.
+    """Return a limit for k-hat; weights of shape .3 exceed it in at most 5 % of cases.
 
-    Harmless weights have a shape of at most .3, as exponential weights and lognormal
-    weights of scale 1. The standard error is that of maximum likelihood; the limit is
-    shrunk like k-hat.
+    Exponential weights and lognormal weights of scale 1 have a shape of at most .3 and
+    are harmless. The limit is computed with the standard error of the maximum
+    likelihood estimate, and is shrunk like k-hat.
     """
     shape = _HARMLESS + _QUANTILE * (1 + _HARMLESS) / np.sqrt(n_tail)
     return _shrunk(shape, n_tail)
@@ -379,7 +381,7 @@ class _Tail:
 
 
 def _fit_tail(relative):
-    """Fit the tail of weights that are given relative to their largest value.
+    """Fit the tail of weights that have been divided by the largest weight.
 
     The computation uses weights, not logarithms. Weights in the tail do not underflow,
     because they are at most a few hundred orders of magnitude below the largest weight.
@@ -436,8 +438,8 @@ def _fit_generalized_pareto(excess):
     """Return shape and scale of a generalised Pareto distribution.
 
     The estimate is the profile-posterior mean of Zhang and Stephens (2009). The shape
-    is shrunk towards 0.5 as if there were ten more observations; the scale is computed
-    before shrinking.
+    is shrunk towards 0.5, as if ten more observations had this shape. The scale is
+    computed from the shape before shrinking.
 
     Parameters
     ----------
@@ -448,15 +450,16 @@ def _fit_generalized_pareto(excess):
     n_grid = 30 + int(np.sqrt(n))
     quartile = excess[int(n / 4 + 0.5) - 1]
     grid = np.arange(1, n_grid + 1) - 0.5
-    # Tails over more than 300 orders of magnitude overflow. The caller checks for
-    # finite results, so warnings of numpy are not needed.
+    # If a tail spans more than 300 orders of magnitude, the computation overflows. The
+    # caller checks for finite results, so warnings of numpy are not needed.
     with np.errstate(all="ignore"):
         theta = 1 / excess[-1] + (1 - np.sqrt(n_grid / grid)) / (3 * quartile)
         shape = np.array([np.log1p(-candidate * excess).mean() for candidate in theta])
         fit = n * (np.log(-theta / shape) - shape - 1)
         probability = np.exp(fit - np.max(fit))
         probability /= probability.sum()
-        # Grid points without posterior mass only add rounding error to the mean.
+        # Grid points with negligible posterior probability only add rounding error to
+        # the mean.
         probability[probability < 10 * _EPS] = 0
         probability /= probability.sum()
         theta_mean = float(probability @ theta)
@@ -481,7 +484,7 @@ def _smoothed_values(tail):
 
 
 def _average_ties(values, smoothed):
-    """Return the smoothed values, with their mean in every run of equal values."""
+    """Return the smoothed values, averaged over rows of equal raw weight."""
     starts = np.flatnonzero(np.r_[True, np.diff(values) > _SAME * values[1:]])
     counts = np.diff(np.r_[starts, values.size])
     return np.repeat(np.add.reduceat(smoothed, starts) / counts, counts)

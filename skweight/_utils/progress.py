@@ -1,4 +1,4 @@
-"""Show the progress of many fits: what was fitted, the number of the fit, seconds."""
+"""Show the progress of many fits: what was fitted, how many fits are done, seconds."""
 
 import sys
 from time import perf_counter
@@ -19,7 +19,7 @@ class Progress:
     verbose : int
         Whether to print.
     context : callback context of scikit-learn, or NoCallbacks, default=None
-        Where to report to callbacks; None if there are no callbacks.
+        The context through which callbacks get reports; None if there are no callbacks.
     """
 
     def __init__(self, owner, verbose, context=None):

@@ -1,23 +1,23 @@
 """Compute weighted quantiles and bins of equal mass without sorting all rows.
 
 The bits of a floating-point number, read as an integer, have the order of the numbers.
-The leading bits of the numbers divide the rows into bins of rising values. The mass of
-the bins shows which bins hold a quantile. Only the rows of these bins are sorted. A
-sort of all rows would give the same result.
+The leading bits of the numbers divide the rows into bins of rising values. The total
+weight of each bin shows which bins contain a quantile. Only the rows of these bins are
+sorted. A sort of all rows would give the same result.
 """
 
 import numpy as np
 
 from skweight._utils.ties import Ties
 
-# With fewer rows than the first number, there is one bin. The second number is the
-# largest number of bins.
+# The first number: up to this number of rows, there is only one bin. The second number
+# is the largest number of bins.
 _FEW_ROWS = 1 << 12
 _MOST_CELLS = 1 << 17
 
-# A cumulative weight has reached a goal if it is lower by at most this share of the
-# total weight. So rounding makes no difference between two equal rows and one row of
-# weight 2.
+# A cumulative weight also reaches a goal if it is below the goal by at most this share
+# of the total weight. So rounding makes no difference between two equal rows and one
+# row of weight 2.
 _ROUNDING = 1e-12
 
 _ALL_BUT_SIGN = np.int64(2**63 - 1)
@@ -50,7 +50,7 @@ class ValueCells:
         return keys.astype(np.intp, copy=False)
 
     def reached(self, weights, shares, *, middle=False):
-        """Return the smallest value whose cumulative weight reaches a share of all.
+        """Return the smallest values whose cumulative weights reach given shares.
 
         Parameters
         ----------
@@ -59,21 +59,21 @@ class ValueCells:
         shares : ndarray of shape (m,)
             Shares of the total weight.
         middle : bool, default=False
-            Whether the cumulative weight of a value includes only half of the weight of
-            its own rows. All weights must be positive then.
+            True: the cumulative weight of a value includes only half of the weight of
+            the rows that have this value. With True, all weights must be positive.
 
         Returns
         -------
         reached : ndarray of shape (m,)
-            For each share, the smallest value whose cumulative weight reaches it;
-            infinity where no value does.
+            For each share, the smallest value whose cumulative weight reaches the
+            share; infinity if there is no such value.
         """
         ends = np.cumsum(self._mass(weights))
         goals = shares * (ends[-1] * (1 - _ROUNDING))
         cells = np.searchsorted(ends, goals)
-        # Even if the weight up to the end of a bin reaches the goal, the last value of
-        # the bin may not reach it (because of `middle`, or of rounding). The result is
-        # then the first value of the next bin with rows.
+        # The weight up to the end of a bin can reach the goal although the cumulative
+        # weight of its last value does not (because of `middle`, or of rounding). The
+        # result is then the first value of the next bin with rows.
         following = np.searchsorted(ends, ends[cells], side="right")
         cells = np.union1d(cells, following[following < ends.size])
         rows = self._rows_in(cells)
@@ -93,7 +93,7 @@ class ValueCells:
         return np.append(self.values[rows][distinct], np.inf)[at]
 
     def positions(self, knots):
-        """Return for every row how many of the given knots are at most its value.
+        """Return, for every row, the number of knots that do not exceed its value.
 
         ``knots`` are some of the values, ascending.
         """

@@ -51,7 +51,7 @@ def as_html(title, lines, tables=(), items=()):
 
 
 def in_notebook(body):
-    """Return an element with a style in the colours of the surrounding page.
+    """Return an HTML element with a style in the colours of the surrounding page.
 
     The element fits light and dark notebook themes: text and background have the
     colours of the page, and lines are a transparent grey.
@@ -88,7 +88,7 @@ def table(caption, header, rows):
 
 
 def listing(sentences, style=""):
-    """Return sentences as a list, or nothing if there are none."""
+    """Return sentences as an HTML list; an empty text if there are no sentences."""
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     style = f" class='{style}'" if style else ""
     return f"<ul{style}>{items}</ul>" if items else ""

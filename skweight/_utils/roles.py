@@ -1,23 +1,25 @@
-"""Population weights and training emphasis; None stands for a vector of ones."""
+"""Population weights and emphasis (training weights); None means that all are one."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 ROLES = ("population", "emphasis")
-# Numbers up to 2 to this power can be squared and summed over rows without overflow.
+# An exponent of two: numbers up to this power of two can be squared and summed over
+# rows without overflow.
 _LARGEST_EXPONENT = 400
 
 
 class RoleWeights(NamedTuple):
-    """Population weights and emphasis of the training rows; None stands for all ones.
+    """Two weight vectors of the training rows: population weights and emphasis.
 
     Attributes
     ----------
     population : ndarray of shape (n_samples,) or None
-        How many rows of the population each row stands for.
+        How many rows of the population each row stands for; None means that all are
+        one.
     emphasis : ndarray of shape (n_samples,) or None
-        Emphasis: how strongly training should count each row.
+        How strongly training should count each row; None means that all are one.
 
     Examples
     --------
@@ -50,15 +52,16 @@ def multiply(first, second):
 def without_rounding_noise(weights):
     """Return weights rounded to their first 32 binary digits.
 
-    If weights are multiplied by 1000 and divided by their mean, the last bits change.
-    The last bits decide ties between the splits of a tree, so they are rounded off.
+    Weights that are multiplied by 1000 and then divided by their mean differ from the
+    original weights in the last bits. A tree that chooses between equally good splits
+    would choose by these bits, so the last bits are rounded off.
     """
     mantissa, exponent = np.frexp(weights)
     return np.ldexp(np.round(mantissa * 2**32) / 2**32, exponent)
 
 
 def in_range(weights, *others):
-    """Return weight vectors, rescaled by a power of two if squares could overflow.
+    """Return weight vectors; divide by a power of two if squares could overflow.
 
     All vectors get the same factor, so that they stay comparable; None stays None.
     Weights of usual size are unchanged.

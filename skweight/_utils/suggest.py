@@ -1,4 +1,4 @@
-"""Suggestions for names of parameters that a constructor does not have."""
+"""Suggest a correct name if a constructor gets an unknown parameter."""
 
 from functools import wraps
 from inspect import signature
@@ -26,7 +26,7 @@ _OTHER_NAMES = {
 
 
 def suggests_names(init):
-    """Make a constructor suggest a name for a parameter that it does not have."""
+    """Make a constructor suggest a correct name if it gets an unknown parameter."""
     names = [name for name in signature(init).parameters if name != "self"]
 
     @wraps(init)

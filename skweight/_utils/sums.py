@@ -10,9 +10,9 @@ from skweight._utils.validation import check_weights, plain, say
 class Sums:
     """Base class of all statistics that are sums over rows.
 
-    A subclass has an `update` that verifies a chunk, sums it to a dict of arrays and
-    passes this dict to `_take`. `_totals` returns the sums of all rows. Nothing is
-    added before the whole chunk is verified.
+    The method `update` of a subclass verifies a chunk of rows, computes its sums as a
+    dict of arrays, and passes this dict to `_take`. Nothing is added before the whole
+    chunk is verified. The method `_totals` returns the sums of all rows.
 
     Sums with a key belong to a whole partition. Until `_close` adds these sums up, they
     are stored separately, so that a repeated partition replaces the earlier one.
@@ -83,7 +83,10 @@ class Sums:
         return self
 
     def _before_merge(self, other):
-        """Copy what the first chunk of `other` has fixed, such as labels; may raise."""
+        """Copy what `other` fixed at its first chunk, such as labels.
+
+        A subclass may raise an error here.
+        """
 
     def _agree(self, labels):
         """Raise if labels do not match the labels of earlier chunks."""

@@ -14,7 +14,7 @@ _ACCENT = "var(--accent, #0072b2)"
 
 
 class Dot(NamedTuple):
-    """A value with its interval; infinite or NaN ends are not drawn."""
+    """A value with its interval; an end that is infinite or NaN is not drawn."""
 
     name: str
     value: float
@@ -96,7 +96,7 @@ def _ticks(values):
 
 
 def _scale(ticks, start, end):
-    """Return the function that maps a value to a position between two ends."""
+    """Return a function that maps a value to a position on an axis with two ends."""
     per_unit = (end - start) / (ticks[-1] - ticks[0])
     return lambda value: start + per_unit * (value - ticks[0])
 

@@ -8,9 +8,8 @@ import numpy as np
 class Ties:
     """Groups of rows of equal value, in ascending order.
 
-    Within a group, the order of the rows is arbitrary; this sort takes a quarter of the
-    time of a stable sort. Results for a group do not depend on this order, except for
-    the rounding of sums.
+    Rows of one group have an arbitrary order, because a stable sort would take four
+    times as long. The order of rows within a group changes only the rounding of sums.
 
     Attributes
     ----------

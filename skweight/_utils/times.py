@@ -23,7 +23,7 @@ def times_as_numbers(X):
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Table of any library; it must have a ``shape``.
+        Table of any library; the table must have an attribute ``shape``.
     """
     if sparse.issparse(X):
         return X

@@ -7,13 +7,14 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-# If the range of integer labels is at most this large, labels are looked up in a table.
-# Sorting a million labels would take longer than a fast linear fit.
+# Largest range of integer labels for which the labels are looked up in a table. Labels
+# with a larger range are sorted. Sorting a million labels takes longer than a fast
+# linear fit.
 _LOOKUP_RANGE = 1 << 16
 
 
 def say(value, limit=8):
-    """Write labels or names so that a reader can distinguish 1 from "1"."""
+    """Return labels or names as text in which the number 1 and the text "1" differ."""
     if isinstance(value, np.ndarray | list | tuple | set | frozenset):
         items = [plain(item) for item in value]
         shown = ", ".join(repr(item) for item in items[:limit])
@@ -36,7 +37,7 @@ def did_you_mean(word, names):
 
 
 def without_quotes(word):
-    """Return a hint to drop the quotes if a text is a number; else an empty string."""
+    """Return a hint to drop the quotes of a number; for other texts, an empty string."""
     if not isinstance(word, str):
         return ""
     try:
@@ -52,7 +53,7 @@ def write_object(spec):
 
 
 def list_faults(*parts):
-    """Return pairs of words and labels as text, without pairs that have no labels."""
+    """Return pairs of words and labels as text; skip the pairs that have no labels."""
     return " and ".join(f"{words} {say(labels)}" for words, labels in parts if labels)
 
 
@@ -86,7 +87,7 @@ def n_rows(X, name="X"):
 
 
 def check_rows(X, y):
-    """Raise unless X is a table in memory with as many rows as y has labels."""
+    """Raise an error unless X is a table in memory with one row for each label of y."""
     rows, labels = n_rows(X), n_rows(y, "y")
     if not rows:
         raise ValueError(
@@ -148,7 +149,8 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
         )
     if array.shape[0] == 0:
         raise ValueError(f"{name} is empty; expected one weight per row.")
-    # The minimum and the maximum show NaN, infinity and negative values without a copy.
+    # The minimum and the maximum show whether there are NaN, infinite or negative
+    # values. Computing them creates no copy of the weights.
     low, high = array.min(), array.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         n_bad = int(np.count_nonzero(~np.isfinite(array)))
@@ -279,15 +281,15 @@ def encode_labels(y):
                 if low != 0:
                     shifted = shifted - low
             else:
-                # Only unsigned integers can exceed int64, and their difference cannot
-                # overflow.
+                # Only unsigned integers can exceed int64, and the range of unsigned
+                # integers cannot overflow.
                 shifted = (y - y.min()).astype(np.intp)
             present = np.bincount(shifted) > 0
             offsets = np.flatnonzero(present)
             table = np.zeros(present.size, dtype=np.min_scalar_type(offsets.size))
             table[offsets] = np.arange(offsets.size)
-            # The distance from the lowest label may overflow a small integer type, but
-            # the final sum is correct.
+            # In a small integer type, the difference from the lowest label can
+            # overflow. The later sum overflows back to the correct result.
             return offsets.astype(y.dtype) + y.min(), table[shifted]
     classes, codes = np.unique(y, return_inverse=True)
     return classes, codes.astype(np.min_scalar_type(max(classes.size, 1)))
@@ -315,7 +317,7 @@ def encode_groups(by, n_samples):
 
 
 def positions_of(y, classes, *, owner):
-    """Return the position of every label of y in classes; unknown labels raise."""
+    """Return the position in classes of each label of y; unknown labels are an error."""
     if y.dtype.kind == "O":
         # Labels are looked up by hash: text and numbers together cannot be sorted.
         order = {label: position for position, label in enumerate(dict.fromkeys(y))}

@@ -40,9 +40,10 @@ def unheard(category):
 def warn(message, category):
     """Warn, and point to the line outside of this package that called it.
 
-    A fixed number of stack frames would be wrong for some calls. Lines of scikit-learn
-    and joblib, such as a search that calls us, are also skipped. In a worker process
-    there may be no lines of the user; then lines of scikit-learn or joblib are shown.
+    The line is searched in the stack, because a fixed number of stack frames would be
+    wrong for some calls. Lines of scikit-learn and joblib, such as a search that calls
+    us, are also skipped. A worker process sometimes runs no line of the user's code.
+    The warning then shows a line of scikit-learn or joblib.
 
     Parameters
     ----------
