@@ -1,8 +1,8 @@
 """The rule by which all modules decide that few rows have most of the weight.
 
-The limits were calibrated by ``benchmarks/degenerate_weights.py``. Samples of weights
-from usual distributions (exponential, lognormal, gamma, ...) are reported in at most 5
-% of cases.
+The limits were calibrated by ``benchmarks/degenerate_weights.py``. At most 5 % of
+samples of weights from usual distributions (exponential, lognormal, gamma, ...) are
+reported.
 """
 
 from typing import NamedTuple

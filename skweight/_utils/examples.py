@@ -8,7 +8,7 @@ import numpy as np
 
 
 def example_target():
-    """Return rows of a target population that overlaps with rows of the shared tests."""
+    """Return rows of a target population; it overlaps with rows of the shared tests."""
     return np.random.RandomState(4).uniform(0.7, 1.7, size=(30, 3))
 
 

@@ -37,7 +37,7 @@ def did_you_mean(word, names):
 
 
 def without_quotes(word):
-    """Return a hint to drop the quotes of a number; for other texts, an empty string."""
+    """Return a hint to drop the quotes of a number; for other texts, an empty text."""
     if not isinstance(word, str):
         return ""
     try:
@@ -317,7 +317,7 @@ def encode_groups(by, n_samples):
 
 
 def positions_of(y, classes, *, owner):
-    """Return the position in classes of each label of y; unknown labels are an error."""
+    """Return the position in classes of each label of y; raise for unknown labels."""
     if y.dtype.kind == "O":
         # Labels are looked up by hash: text and numbers together cannot be sorted.
         order = {label: position for position, label in enumerate(dict.fromkeys(y))}
