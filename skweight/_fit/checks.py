@@ -147,8 +147,8 @@ def check_outputs(request, weighed, plan, fitted):
     """Raise if outputs used as probabilities are not probabilities.
 
     The check uses model outputs on held-out rows. If no row is held out, the check uses
-    the outputs of a few training rows. There is no such check for a model of
-    scikit-learn that contains no other estimator.
+    the outputs of a few training rows, and models of scikit-learn without another
+    estimator inside are not checked.
     """
     model = fitted.models[0]
     if fitted.held_out is None and _is_of_sklearn(model):

@@ -2,8 +2,8 @@
 
 The conformity score of a label is one minus its calibrated probability. Scores come
 from rows, with population weights, that the model and its calibrator have not seen. The
-score of a new row is compared with these scores; the weight of the new row is included
-(Tibshirani et al. 2019).
+score of each possible label of a new row is compared with the held-out scores. The
+comparison also counts the weight of the new row (Tibshirani et al. 2019).
 """
 
 from typing import NamedTuple
@@ -59,7 +59,7 @@ class Part(NamedTuple):
     rows: list
 
     def at(self, shift, X, models):
-        """Return the scores of held-out rows by class, and of new rows for every label.
+        """Return scores: of held-out rows by class, and of new rows for every label.
 
         `shift` is the factor by which each class has become more frequent.
         """
@@ -81,19 +81,20 @@ def _shifted(proba, shift):
 
 
 class NewWeights(NamedTuple):
-    """How to compute population weights of new rows, on the scale of training rows.
+    """How to compute population weights of new rows, on the scale of the training rows.
 
     Attributes
     ----------
     weighting : weighting or None
-        The fitted strategy.
+        The fitted weighting strategy.
     factors : list of weighting
-        Strategies within the weighting that compute population weights.
+        The parts of `weighting` that compute population weights.
     unit : float or None
         The divisor of `sample_weight` in the fit; None if no weights were passed.
     points : tuple of two ndarrays, or None
-        Weights before and after the stabilizer of the wrapper, to interpolate its
-        effect on new weights.
+        Weights of the training rows before and after the stabilizer of the wrapper. The
+        effect of the stabilizer on weights of new rows is interpolated between these
+        points.
     """
 
     weighting: object
@@ -102,7 +103,7 @@ class NewWeights(NamedTuple):
     points: tuple | None
 
     def of(self, wrapper, X, sample_weight, classes=None):
-        """Return the weights of new rows: one each, or one for each possible label."""
+        """Return the weights of new rows: one for each row, or one for each label."""
         weights = np.ones(n_rows(X))
         if sample_weight is not None:
             weights = check_weights(sample_weight, n_rows(X)) / (self.unit or 1.0)
@@ -129,7 +130,7 @@ class NewWeights(NamedTuple):
         return weights if self.points is None else np.interp(weights, *self.points)
 
     def _weigh(self, factor, wrapper, X, classes, is_given):
-        """Return weights of new rows by a strategy; None if this is not possible."""
+        """Return the weights that a strategy gives to new rows; None if it cannot."""
         whole = isinstance(self.weighting, ProductWeighting)
         if whole and any(map(reads_all, self.weighting.factors_)):
             X = self.weighting._rows_for(factor, X)
@@ -241,8 +242,9 @@ def describe_rows(weights, n_rows):
 def _cuts(request, weighed, plan, held_out, kind):
     """Split the held-out rows: some for the calibrator, some for the scores.
 
-    Both parts are positions among the held-out rows. The first part is None if the
-    calibrator needs no rows.
+    Returns a list of pairs of arrays: positions, among the held-out rows, of the rows
+    for the calibrator and of the rows for the scores. The first array of a pair is None
+    if the calibrator needs no rows.
     """
     everything = np.arange(held_out.rows.size)
     if kind == "cross" and plan.way == "folds" and len(plan.splits.pairs) > 1:
@@ -253,8 +255,8 @@ def _cuts(request, weighed, plan, held_out, kind):
         return [(np.setdiff1d(everything, rows), rows) for rows in scored]
     choice, learns = weighed.choice, needs_held_out_scores(plan.calibrator)
     if kind == "split" and choice is not None and choice.judges is not None:
-        # Rows that compared the candidates get no score: the model was chosen by them,
-        # so it depends on them.
+        # Rows on which candidates were compared get no conformity score: these rows
+        # decided which model was chosen, so the model depends on them.
         others = np.setdiff1d(everything, choice.judges)
         return [(choice.judges if learns else None, others)]
     if not learns:
@@ -322,9 +324,9 @@ class PredictSet:
 
         This method needs ``conformal="split"`` or ``"cross"``. Held-out rows have the
         scores :math:`s_i = 1 - p_{y_i}(x_i)`. A held-out row conforms better than label
-        k of row x if :math:`s_i < 1 - p_k(x)`. The label is in the set of x if the
-        held-out rows that conform better have less than the requested share of the
-        weight:
+        k of row x if :math:`s_i < 1 - p_k(x)`. Label k is in the set of x if the
+        held-out rows that conform better than label k have less than the requested
+        share of the weight:
 
         .. math::
 
@@ -346,43 +348,46 @@ class PredictSet:
         by_class : bool, default=False
             Whether the coverage holds for the rows of each class separately. If True,
             sets are larger, and rare classes need many held-out rows: if a class has n
-            of them, every set contains this class at a coverage above n / (n + 1).
+            held-out rows and the coverage is above n / (n + 1), every set contains this
+            class.
         sample_weight : array-like of shape (n_samples,), default=None
             Number of population rows that each row represents, on the scale of the fit.
-            Required if the fit had `sample_weight`, or if a strategy that computes
-            population weights cannot weigh new rows. If the strategy cannot, the
-            argument replaces its weights.
+            Required if the fit had `sample_weight`, or if the strategy computed
+            population weights in the fit but cannot weigh new rows. In the second case,
+            the argument replaces the weights of the strategy.
 
         Returns
         -------
         sets : ndarray of shape (n_samples, n_classes), dtype bool
-            Columns follow ``classes_``. A set is empty if no label conforms.
+            Whether each label is in the set of each row; the columns have the order of
+            ``classes_``. A set is empty if no label conforms.
 
         Raises
         ------
         ValueError
-            If the fit had population weights, and the weights of the new rows are not
+            If the fit had population weights, but weights of the new rows are not
             passed and cannot be computed.
 
         Warns
         -----
         CalibrationWarning
-            If the coverage needs more held-out rows, or held-out rows with more weight
-            relative to a new row. The set then contains all labels, or always contains
-            a certain class.
+            If the requested coverage needs more held-out rows, or larger weights of the
+            held-out rows relative to a new row. Sets then contain all labels, or every
+            set contains the same class.
 
         Notes
         -----
-        With ``"split"`` and the model of a hold-out, the coverage is guaranteed on
-        average over fits, for exchangeable rows and known weights. With the fold models
-        of ``"cross"``, the coverage is at least 2 c - 1 for a requested coverage of c,
-        and close to c in practice. With one refitted model, the coverage is
-        approximate. The time is O((n + m) log m) for n new rows and m kept scores. At
-        most 10,000 scores are kept, an equal number for each class (and fold model). If
-        there are more, scores are merged in such a way that sets can only become
-        larger. After `set_prevalence`, the same number of held-out rows of each class
-        is used instead. These rows are drawn evenly over their scores, in proportion to
-        their weight; sets may then also be a little smaller.
+        With ``"split"`` and a single hold-out whose model is not refitted, the coverage
+        is guaranteed on average over fits, if rows are exchangeable and weights are
+        known. With the fold models of ``"cross"``, the coverage is at least 2 c - 1 for
+        a requested coverage of c, and close to c in practice. With one refitted model,
+        the coverage is approximate. The time is O((n + m) log m) for n new rows and m
+        kept scores. At most 10,000 scores are kept, an equal number for each class (and
+        fold model). If there are more scores, neighbouring scores are merged, so that
+        sets can only become larger. After `set_prevalence`, the same number of held-out
+        rows of each class is used instead of merged scores. These rows are drawn evenly
+        over their scores, in proportion to their weight. Sets can then also be a little
+        smaller.
 
         References
         ----------
@@ -425,10 +430,11 @@ class PredictSet:
         return below < wanted(coverage, total, weights)
 
     def _mass_below(self, X, shift, by_class):
-        """Return weights of held-out rows, by class of a new row.
+        """Return weights of held-out rows, for each possible class of each new row.
 
-        First, the weight of the held-out rows that conform better than each row of X
-        with each class as label; second, the weight of all held-out rows.
+        Returns two results. The first result has, for each row of X and each class as
+        its label, the total weight of the held-out rows that conform better. The second
+        result is the total weight of all held-out rows.
         """
         below, total = np.zeros((n_rows(X), shift.size)), np.zeros(shift.size)
         for part in self._conformal.parts:

@@ -9,8 +9,8 @@ from skweight.decision._rules import EmphasisDecision
 from skweight.delivery._balancing import balances_itself
 from skweight.exceptions import CalibrationWarning, DoubleCountingWarning
 
-# If the mass of the largest class is less than this multiple of the smallest, a balance
-# changes few labels, so there is no warning.
+# If the mass of the largest class is less than this number times the mass of the
+# smallest class, balancing the classes changes few labels. Then there is no warning.
 LEAST_BALANCED = 1.5
 
 
@@ -59,11 +59,12 @@ def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multip
 
 
 def warn_of_lost_balance(request, estimator, share):
-    """Warn if labels lose the balance that a sampler inside the estimator has made.
+    """Warn if labels lose the class balance made by a sampler inside the estimator.
 
-    The calibrator learns from held-out rows, so its probabilities are right. Labels by
-    decision="auto" follow only the known class balance of the training, and the balance
-    that a sampler inside the estimator makes is not known.
+    The calibrator learns from held-out rows, so the calibrated probabilities are right.
+    With decision="auto", labels follow the class balance of the training rows if the
+    wrapper knows it. The wrapper does not know the balance made by a sampler inside the
+    estimator.
     """
     if not isinstance(request.decision, EmphasisDecision):
         return

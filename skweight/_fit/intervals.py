@@ -1,7 +1,8 @@
 """Intervals that contain the value with a requested probability.
 
-Conformity scores are absolute residuals of rows that no model was fitted on, with
-population weights. The weight of a new row is included in the quantile of these scores.
+The conformity score of a held-out row is its absolute residual, by a model that was not
+fitted on the row. Scores have population weights. The quantile of the scores also
+counts the weight of the new row.
 """
 
 from typing import NamedTuple
@@ -122,7 +123,7 @@ def _pairs(request, weighed, X, y):
 
 
 def _splitter(params, n_counted, groups):
-    """Return the default splitter, or one with a given number of folds.
+    """Return the default splitter, or a splitter with the given number of folds.
 
     If there are groups, all rows of one group are in the same fold.
     """
@@ -138,7 +139,7 @@ def _splitter(params, n_counted, groups):
 
 
 def _fit_part(training, X, y, train, test):
-    """Return predictions of held-out rows, the model, and how it got its weights."""
+    """Return predictions of held-out rows, the model, and how the model got weights."""
     model, deliveries = training.fit(_safe_indexing(X, train), _safe_indexing(y, train))
     predicted = np.asarray(model.predict(_safe_indexing(X, test)), dtype=np.float64)
     return predicted.reshape(test.size), (model, deliveries)
@@ -172,7 +173,7 @@ class PredictInterval:
 
         with w the population weights and c the requested coverage. The coverage holds
         for the population that the weights describe. All intervals have about the same
-        width; they do not show in which rows the values scatter more.
+        width, also in regions of X where the values of y scatter more.
 
         Parameters
         ----------
@@ -184,20 +185,20 @@ class PredictInterval:
             makes intervals wider.
         sample_weight : array-like of shape (n_samples,), default=None
             Number of population rows that each row represents, on the scale of the fit.
-            Required if the fit had `sample_weight`, or if a strategy that computes
-            population weights cannot weigh new rows. If the strategy cannot, the
-            argument replaces its weights.
+            Required if the fit had `sample_weight`, or if the strategy computed
+            population weights in the fit but cannot weigh new rows. In the second case,
+            the argument replaces the weights of the strategy.
 
         Returns
         -------
         intervals : ndarray of shape (n_samples, 2)
-            Lower and upper ends, in the unit of y. Infinite if there are too few
-            held-out rows for the coverage.
+            Lower and upper ends, in the unit of y. The ends are infinite if there are
+            too few held-out rows for the requested coverage.
 
         Raises
         ------
         ValueError
-            If the fit had population weights, and the weights of new rows are not
+            If the fit had population weights, but weights of the new rows are not
             passed and cannot be computed.
 
         Warns

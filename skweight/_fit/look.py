@@ -3,7 +3,7 @@
 Some strategies need out-of-fold probabilities of a model, from one partition of the
 rows. Weights learned from the label of a row must not train the model that scores this
 row. So weights are learned again for the training rows of every fold, from models that
-saw only these training rows.
+were fitted on these training rows only.
 """
 
 import warnings
@@ -39,7 +39,7 @@ from skweight.weighting._metadata import asks_for
 
 
 class WatchingModel(NamedTuple):
-    """How to fit a model as the final model is fitted, with validation rows."""
+    """How to fit an auxiliary model like the final model, with validation rows."""
 
     estimator: object
     random_state: int | None
@@ -68,10 +68,11 @@ class WatchingModel(NamedTuple):
 class LookingTraining(Training):
     """A training with strategies that depend on a fitted model.
 
-    `weigh` first learns the strategies that need no model. `look` then learns the other
-    strategies, with the population weights from `weigh`. If the weights of a strategy
-    depend on the labels of single rows, the method `of` learns the strategy again for a
-    part of the rows, from models that were fitted on this part.
+    `weigh` first learns the strategies that need no model. `look` then learns the
+    strategies that need a model, with the population weights from `weigh`. The method
+    `of` returns the training for a part of the rows. If the weights of a strategy
+    depend on the labels of individual rows, `of` learns the strategy again, from models
+    that were fitted on this part only.
     """
 
     def __init__(self, estimator, *, weighting, **options):
@@ -103,7 +104,7 @@ class LookingTraining(Training):
         X : array-like of shape (n_samples, n_visible)
             Rows without the columns that the estimator must not see.
         folds : ndarray of shape (n_samples,)
-            Fold of every row; -1 for rows that no weight is learned from.
+            Fold of every row; -1 for rows that are not used to learn weights.
         draw : callable
             Function that takes a part of the rows and returns folds of this part.
         """
@@ -155,7 +156,7 @@ class LookingTraining(Training):
         return part
 
     def _view_of(self, rows):
-        """Return the models fitted on the given rows only, or all models if allowed."""
+        """Return models of the given rows only, or models of all rows if allowed."""
         folds, population = self._fits.folds, self.by_role.population
         inside = np.zeros(folds.size, dtype=bool)
         inside[rows] = True
@@ -172,8 +173,8 @@ class LookingTraining(Training):
     def _learn(self, strategies, view):
         """Return fitted strategies and weights of all rows, from models of some rows.
 
-        `view` has the models, and the rows that they were fitted on. All other rows get
-        the mean weight of their class.
+        `view` contains the models and the rows on which they were fitted. All rows
+        outside `view` get the mean weight of their class.
         """
         request, rows, n_samples = self._request, view.rows, self._fits.folds.size
         codes, population = request.codes, self.by_role.population
@@ -199,7 +200,7 @@ class LookingTraining(Training):
         return fitted, weights
 
     def _mean_one_of(self, by_row, rows):
-        """Return training weights of mean one over some rows, and their old mean."""
+        """Return training weights of mean one over some rows, and the previous mean."""
         emphasis, population = multiply(self._known, by_row), self.by_role.population
         mass = None if population is None else population[rows]
         mean = float(np.average(emphasis[rows], weights=mass))
@@ -209,7 +210,7 @@ class LookingTraining(Training):
         return emphasis / mean, mean
 
     def _settle(self, emphasis):
-        """Return the emphasis for the learner, including emphasis from the caller.
+        """Return the training factors for the learner, including the caller's factors.
 
         Emphasis are training weights beyond the population weights.
         """
@@ -221,7 +222,7 @@ class LookingTraining(Training):
         return [*super()._strategies(), *self.looking]
 
     def _joined(self, looking, scale):
-        """Return the fitted strategies in the order of the parameter."""
+        """Return the fitted strategies in the order of the parameter ``weighting``."""
         static = fitted_factors_of(self.weighting_)
         if not static and len(looking) == 1:
             return looking[0]
@@ -237,10 +238,11 @@ class LookingTraining(Training):
 
 
 def look(request, training, X):
-    """Fit strategies that depend on a model, on one partition; return the splits used.
+    """Fit strategies that depend on a model, on one partition; return its splits.
 
-    The partition comes from the splitter or the groups of the user. Otherwise folds are
-    made by the content of the rows. The result is None if there are no splits.
+    The partition comes from the splitter or the groups of the user. Without a splitter
+    or groups, folds are made by the content of the rows. The result is None if there
+    are no splits.
     """
     population = training.by_role.population
     counts = np.ones(n_rows(X), bool) if population is None else population > 0
@@ -345,5 +347,5 @@ def _draw_folds(request, X, counts, inside):
 
 
 def _place_others(folds, inside):
-    """Return folds in which rows of the part with weight zero are in fold 0."""
+    """Return the folds, after moving rows of the part with weight zero to fold 0."""
     return np.where(inside & (folds < 0), 0, folds)

@@ -11,7 +11,8 @@ from skweight.delivery._arguments import OFFSETS, fit_arguments
 from skweight.weighting._base import factors_of
 from skweight.weighting._metadata import asks_for
 
-# The parts of a wrapper that may request metadata, and the method that gets them.
+# The parts of a wrapper that can request metadata; for each part, the method that gets
+# the metadata.
 _CALLEES = {
     "weighting": "fit",
     "decision": "fit",
@@ -42,9 +43,9 @@ def sort_fit_params(
     fit_params : dict
         Keyword arguments of the `fit` of the wrapper.
     weighting, decision, cv, estimator : object
-        The parts of the wrapper. An argument that no part requests goes to the
-        estimator. If the estimator makes its own splits for an argument, the argument
-        also goes to the estimator.
+        The parts of the wrapper. An argument that none of these objects requests goes
+        to the estimator. An argument for a splitter also goes to the estimator if the
+        estimator makes its own splits with it.
 
     Returns
     -------
@@ -91,10 +92,11 @@ def sort_fit_params(
 
 
 def _check_known(name, estimator, weighting, decision):
-    """Raise if the fit of an estimator cannot take an argument; suggest another name.
+    """Raise if the fit of an estimator does not accept an argument; suggest a name.
 
-    An estimator that takes arguments of any name raises its own error. A Pipeline of
-    another package takes only the names of its steps.
+    There is no check if the estimator accepts arguments of any name: such an estimator
+    raises its own error. A Pipeline of another package accepts only arguments whose
+    names begin with the name of a step.
     """
     arguments = fit_arguments(estimator)
     takes_any = any(each.kind is each.VAR_KEYWORD for each in arguments.values())

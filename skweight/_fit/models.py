@@ -41,16 +41,16 @@ class Plan(NamedTuple):
     ----------
     way : {"all", "frozen", "oob", "folds"}
         Source of held-out scores. "all": there are none. "frozen": the frozen model.
-        "oob": the trees that did not draw a row (with splits: the one model that was
-        not given the row). "folds": fold models.
+        "oob": for each row, the trees that did not draw it (if `splits` is not None:
+        the single model, fitted without the row). "folds": fold models.
     splits : Splits or None
         Pairs of positions of training and held-out rows; None if there are no held-out
         rows.
     keeps_fold_models : bool
         Whether the fold models predict. If True, no model is fitted on all rows.
     calibrator : calibrator or None
-        The calibrator to use. If no row can be held out, it is a formula that undoes
-        the class weights.
+        The calibrator to use. If no row can be held out, this calibrator is a formula
+        that undoes the class weights.
     asks_whether_to_average : bool
         Whether the fit keeps fold models only if the held-out rows show that their
         average is better.
@@ -129,12 +129,13 @@ class Fitted(NamedTuple):
 
 
 def plan_models(request, weighed):
-    """Decide which models are fitted; make the folds if any are needed."""
+    """Decide which models are fitted; make folds if the fit needs them."""
     calibrator, params = request.calibrator, request.params
     wanted = request.holds_out_rows
     if request.is_frozen:
-        # A frozen model predicts its rows also if the calibrator is only a formula that
-        # undoes the class weights: the predictions show whether the formula is correct.
+        # If the calibrator is only a formula that undoes the class weights, the frozen
+        # model still predicts the rows: these predictions show whether the formula is
+        # correct.
         way = "frozen" if wanted or calibrator is not None else "all"
         return Plan(way, None, False, calibrator)
     if not wanted:
@@ -160,7 +161,8 @@ def plan_models(request, weighed):
         splits = splits._replace(is_holdout=True)
     ensemble = params["ensemble"]
     if params.get("conformal") is not None and splits.is_holdout:
-        # The coverage holds only for the model whose scores were held out.
+        # The coverage of prediction sets holds only for the model that gave the
+        # held-out scores.
         ensemble = True
     keeps = _keeps(
         ensemble,
@@ -313,7 +315,7 @@ def estimator_decides(request, plan):
 
 
 def multipliers_of(request, models, figures):
-    """Return class multipliers (training / population mass), from models if known.
+    """Return class multipliers (training / population mass); ask the models first.
 
     The weights do not show whether a Pipeline resamples, or whether a learner balances
     because of its own parameters. So the fitted models are asked first.
@@ -338,10 +340,11 @@ def multipliers_of(request, models, figures):
 def _keeps(ensemble, splits, n_samples, averages, estimator):
     """Return whether fold models are kept, so that no model is fitted on all rows.
 
-    An average of models can be worth its cost if two conditions hold. First, the models
-    change much with their rows. Second, every fold model is trained on at least half of
-    the rows (not so for early folds of a time series). Without a calibrator (`averages`
-    is False), the outputs of several models have different scales.
+    An average of fold models can be worth its cost if two conditions hold. First, the
+    models change much if their training rows change. Second, every fold model is
+    trained on at least half of the rows; in a time series, this is not so for early
+    folds. Without a calibrator, `averages` is False, because outputs of different
+    models have different scales.
     """
     if not ensemble:
         return False

@@ -79,9 +79,10 @@ def check_learns_in_chunks(wrapper):
 
 
 def calibrator_of_stream(wrapper):
-    """Return the calibrator of a stream; "auto" is the one that undoes class weights.
+    """Return the calibrator of a stream; "auto" means the formula ``"prior"``.
 
-    A learner without probabilities needs no calibrator: it predicts labels only.
+    A learner without `predict_proba` gets no calibrator: the learner predicts only
+    labels.
     """
     calibrator = resolve_calibrator(wrapper.calibration)
     if not isinstance(calibrator, AutoCalibrator):
@@ -95,7 +96,7 @@ class PartialFit:
 
     @available_if(check_learns_in_chunks)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        r"""Learn from a chunk of rows, weighted by all rows up to now.
+        r"""Learn from a chunk of rows, with weights computed from all rows up to now.
 
         The estimator must have `partial_fit`. Class weights are computed from running
         class masses, which include the chunk:
@@ -216,7 +217,7 @@ def _check_nothing(X, classes):
 
 
 def begin_stream(wrapper, request):
-    """Return a copy of the sums of the stream, and the model to update."""
+    """Return a copy of the running sums of the stream, and the model to update."""
     stream, models = getattr(wrapper, "_stream", None), _fitted_models(wrapper)
     parts = {
         "estimator": request.estimator,
@@ -248,7 +249,7 @@ def begin_stream(wrapper, request):
 
 
 def _check_unchanged(before, now, since):
-    """Raise if a parameter changed that a stream reads only at its start."""
+    """Raise if the user changed a parameter that a stream reads only at its start."""
     changed = [name for name, part in before.items() if differ(part, now[name])]
     if changed:
         raise ValueError(
@@ -260,7 +261,7 @@ def _check_unchanged(before, now, since):
 
 
 def weigh_chunk(request, stream):
-    """Add a chunk to the sums of a stream; return the weights of its rows."""
+    """Add a chunk to the sums of a stream; return the weights of the chunk's rows."""
     params = request.params
     population, emphasis = stream.weigh(
         request.X,
@@ -284,7 +285,7 @@ def weigh_chunk(request, stream):
 
 
 def learn_chunk(request, weighed, stream, model):
-    """Fit a model on the rows of a chunk, or on some of them drawn by weight.
+    """Fit a model on all rows of a chunk, or on a part of them drawn by weight.
 
     If no row is drawn, the deliveries (how weights were passed) of the previous chunk
     are kept.
@@ -311,7 +312,8 @@ def learn_chunk(request, weighed, stream, model):
 def report_on_stream(stream, request, weighed, fitted, calibrated, decided):
     """Return the report of a stream, when it is read.
 
-    The next chunk changes only a copy of the stream, so the report stays correct.
+    The next chunk changes a copy of the stream, not the stream itself. So the report of
+    this chunk stays correct.
     """
     weighed = weighed._replace(figures=weighed.figures | stream.figures_of_report())
     done = request, weighed, fitted, calibrated, decided
@@ -322,8 +324,8 @@ def report_on_stream(stream, request, weighed, fitted, calibrated, decided):
 def unchanged_if_refused(stream, learns_on, draws):
     """Restore the random generator of a stream if its learner raises an error.
 
-    If the learner was fitted before, it may have learned from a part of the chunk. The
-    error then says so.
+    A learner that was fitted before has perhaps learned from a part of the chunk. In
+    this case the error message says so.
     """
     state = stream.rng.get_state() if draws else None
     try:
@@ -343,7 +345,7 @@ def unchanged_if_refused(stream, learns_on, draws):
 
 
 def _fitted_models(wrapper):
-    """Return the models of the previous fit that a stream continues from, if any."""
+    """Return the models of the previous fit, if the stream continues from a fit."""
     models = getattr(wrapper, "estimators_", [])
     if len(models) > 1:
         raise ValueError(

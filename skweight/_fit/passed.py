@@ -9,12 +9,13 @@ import numpy as np
 # the second number times the variation between classes. A class is rarer than another
 # if the ratio of their sizes is at most the third number.
 LEAST_FACTOR, NOISE, RARER = 1.05, 0.01, 0.8
-# With at least this many rows, weights that depend on the label alone do so on purpose.
+# If there are at least this many rows, and the weights depend on the label alone, this
+# is on purpose.
 FEWEST_ROWS = 30
 
 
 class RaisedClass(NamedTuple):
-    """A rarer class with larger weights, and its share before and after weighting."""
+    """A rare class with larger weights, and its share before and after weighting."""
 
     label: object
     factor: float
@@ -23,7 +24,7 @@ class RaisedClass(NamedTuple):
 
 
 def find_raised_class(sample_weight, codes, classes):
-    """Return a rarer class with larger weights, as class weights give it, or None."""
+    """Return a rare class whose weights look like class weights, or None."""
     counted = sample_weight > 0
     codes, log_weight = codes[counted], np.log(sample_weight[counted])
     n_rows = np.bincount(codes, minlength=classes.size)
@@ -40,8 +41,8 @@ def find_raised_class(sample_weight, codes, classes):
     between = share @ (lift - share @ lift) ** 2
     if noise @ noise > NOISE**2 * between * codes.size:
         return None
-    # For every class, compare its mean log weight with that of all classes that are
-    # clearly more frequent.
+    # For every class, compare its mean log weight with the mean log weight of all
+    # classes that are clearly more frequent.
     first = np.searchsorted(RARER * n, n, side="right")
     above, lifted = (
         np.append(np.cumsum(x[::-1])[::-1], 0.0) for x in (share, share * lift)
@@ -49,8 +50,8 @@ def find_raised_class(sample_weight, codes, classes):
     raised = share * (lift * above[first] - lifted[first])
     if raised.sum() <= 1e-12:
         return None
-    # Of the classes with larger weights, take the one with the largest weight relative
-    # to other rows.
+    # Of the classes with larger weights, take the class whose weight is largest
+    # relative to the weights of all other rows.
     weight = np.exp(lift - lift.max())
     mass = share * weight
     # Add the masses of the other classes instead of subtracting from the total: if a

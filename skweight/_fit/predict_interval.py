@@ -20,15 +20,15 @@ class PredictInterval:
 
     @available_if(_has_predict_interval)
     def predict_interval(self, X, **params):
-        """Return how far one more label could change each probability.
+        """Return how far one more labelled row could change each probability.
 
-        Available only with a calibration that has intervals, such as
-        ``calibration="venn_abers"``. For each class, the row itself is added to the
-        calibration rows, once with this class as label and once with another label. The
-        two resulting probabilities of the class are the ends of the interval. With two
-        classes, `predict_proba` lies between the ends. With more classes, each class is
-        calibrated against the rest, and `predict_proba` divides by the sum over the
-        classes, so the result may lie outside the ends.
+        Available only with a calibration that computes intervals, such as
+        ``calibration="venn_abers"``. For each row and each class, the row is added to
+        the calibration rows, once with this class as label and once with another label.
+        The two resulting probabilities of the class are the ends of the interval. With
+        two classes, `predict_proba` lies between the ends. With more classes, each
+        class is calibrated against the rest, and `predict_proba` divides by the sum
+        over the classes, so the result can be outside the interval.
 
         Parameters
         ----------
@@ -46,8 +46,9 @@ class PredictInterval:
         Raises
         ------
         ValueError
-            With three or more classes after `set_prevalence`, because it changes the
-            mixture of the other classes.
+            With three or more classes after `set_prevalence`. For each class,
+            `set_prevalence` changes the mixture of the other classes, and the interval
+            is not valid for a new mixture.
 
         Examples
         --------

@@ -15,9 +15,10 @@ class SetPrevalence:
         r"""Predict for a population in which classes are more or less frequent.
 
         Use this method at deployment, if class frequencies are known to differ from the
-        training rows, but the rows within each class do not. No rows are needed, and
-        nothing is fitted. With :math:`\pi` the frequencies in training and :math:`\pi'`
-        the frequencies passed, probabilities become
+        class frequencies of the training rows, and the rows within each class have the
+        same distribution. No rows are needed, and nothing is fitted. With :math:`\pi`
+        the frequencies in training and :math:`\pi'` the frequencies passed,
+        probabilities become
 
         .. math:: p'(k \mid x) \propto p(k \mid x) \, \pi'_k / \pi_k ,
 
@@ -28,8 +29,9 @@ class SetPrevalence:
         prevalence : dict, LabelShiftWeighting or None
             ``{label: frequency}``, each in [0, 1]. Classes that are left out share the
             rest, in proportion to their frequencies in training. A fitted
-            :class:`~skweight.LabelShiftWeighting` gives the frequencies that it
-            estimated from unlabelled rows. None or the next `fit` removes the change.
+            :class:`~skweight.LabelShiftWeighting` passes the frequencies that it
+            estimated from unlabelled rows. To return to the training frequencies, pass
+            None or call `fit`.
 
         Returns
         -------

@@ -9,8 +9,8 @@ from skweight._utils.validation import check_number, did_you_mean, plain, say
 from skweight.calibration import PriorCalibrator
 from skweight.calibration._engine.numerics import log_scale
 
-# Clipping to this value changes no meaningful probability. It is far above the smallest
-# double.
+# Smallest probability. Clipping to this value changes no meaningful probability; the
+# value is far above the smallest positive double.
 _NO_CLIP = 1e-300
 
 
@@ -41,7 +41,8 @@ class ProbabilityMap:
     calibrator : calibrator or None
         The fitted calibrator. None if the outputs are used as probabilities.
     clip : float
-        Smaller probabilities are clipped to this value before their logarithm is taken.
+        Probabilities below this value are replaced by it before their logarithm is
+        taken.
     shift : PriorCalibrator or None
         The map from the probabilities to other class frequencies.
     """
@@ -76,8 +77,8 @@ class ProbabilityMap:
         ends = self._mean(self._interval_of_outputs, models, X, offsets)
         if self.shift is None:
             return ends
-        # With two classes, the interval of one class determines that of the other
-        # class.
+        # With two classes, the interval of the first class determines the interval of
+        # the second class.
         (none, low), (some, high) = (
             self._shifted(np.column_stack([1 - end[:, 1], end[:, 1]])).T for end in ends
         )
@@ -88,7 +89,7 @@ class ProbabilityMap:
         return np.stack(self.calibrator.predict_interval(scores))
 
     def _mean(self, read, models, X, offsets):
-        """Return the mean over models of ``read`` applied to their outputs."""
+        """Apply ``read`` to the outputs of each model; return the mean over models."""
 
         def read_model(model):
             return read(outputs_of(model, X, self.method, self.classes, offsets))
@@ -107,8 +108,8 @@ def prevalence_shift(prevalence, classes, population_share):
 
     The calibrator undoes class weights in the probabilities. Relative to the new
     frequencies, a class has ``population_share / prevalence`` times its correct mass,
-    and the calibrator divides by this factor. The frequencies by class are returned,
-    too.
+    and the calibrator divides by this factor. Returns the calibrator, and the new
+    frequency of each class.
     """
     target = complete_prevalence(prevalence, classes, population_share)
     shift = PriorCalibrator().fit(
@@ -120,8 +121,8 @@ def prevalence_shift(prevalence, classes, population_share):
 def complete_prevalence(prevalence, classes, population_share):
     """Return class frequencies in the order of the classes, with sum one.
 
-    Classes that the given dict leaves out share the rest of the sum, in proportion to
-    their population shares.
+    The given dict may leave out classes. These classes share the rest of the sum, in
+    proportion to their population shares.
     """
     if hasattr(prevalence, "target_prior_"):
         prevalence._warn_of_error()
