@@ -30,9 +30,9 @@ from skweight.weights import effective_sample_size, pareto_diagnostics
 # The statistics of a fit are computed from at most this many source rows.
 _REPORT_ROWS = 10_000
 
-# A fit warns if the mean ratio over the source is less than one by at least this value.
-# A test shows that the mean ratio of every method differs from one by less than .2, if
-# the source covers the whole target and has some hundreds of rows.
+# A fit warns if the mean ratio over the source is at most one minus this value. A test
+# shows that the mean ratio of every method differs from one by less than .2, if the
+# source covers the whole target and has some hundreds of rows.
 _MISSING_MASS = 0.3
 LARGEST_MEAN = 2.0
 _SMALLEST_SHARE = 0.02
@@ -47,8 +47,8 @@ class RatioReport(NamedTuple):
     Parameters
     ----------
     mean_ratio : float
-        Mean of the ratio over the source rows, before any normalisation. It estimates
-        which share of the target lies in regions with source rows.
+        Mean of the ratio over the source rows, before any normalisation. This mean
+        estimates the share of the target in regions with source rows.
     missing_target_mass : float
         One minus ``mean_ratio``. It estimates the share of the target in regions
         without source rows. NaN for estimators whose mean ratio is always one.
@@ -103,8 +103,8 @@ class BaseDensityRatio(Documented, BaseEstimator):
     _numeric = True
     # Libraries that must use one thread during a fit.
     _one_thread = ("blas",)
-    # Whether the method makes the mean ratio equal to one. Such a mean does not show
-    # whether the source covers the target.
+    # Whether the method makes the mean ratio equal to one. In this case, the mean ratio
+    # does not show whether the source covers the target.
     _mean_is_fixed = False
     # A function of source, target and rng, or None. The function fits the ratio to new
     # rows, with the parameters that an earlier fit has chosen. `_refit` is None if the
@@ -251,7 +251,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         )
 
     def _refitted(self, source, target):
-        """Fit a copy on other rows, with the parameters of this fit, and return it."""
+        """Return a copy that is fitted on new rows, with the parameters of this fit."""
         other = copy(self)
         owner = type(self).__name__
         samples = [
@@ -265,7 +265,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         return other
 
     def _renew(self, target, rng):
-        """Repeat random draws that must depend only on the rows of the new fit."""
+        """Repeat random draws, so that they depend only on the rows of the new fit."""
 
     # -- for subclasses ----------------------------------------------------------------
 
@@ -378,7 +378,7 @@ def _few_look_like_target(report):
 
 
 def score_rows(at_source, at_target, scoring):
-    """Return what each held-out row contributes to the score of a ratio."""
+    """Return the contribution of each held-out row to the score of a ratio."""
     # If a single row had the ratio zero, the score would be infinite.
     at_target = np.maximum(at_target, 1e-6)
     if scoring == "lsif":

@@ -94,7 +94,7 @@ class ClassifierRatio(BaseDensityRatio):
 
     See Also
     --------
-    KernelLogisticRatio : For numeric columns and a smooth ratio; more accurate.
+    KernelLogisticRatio : More accurate if columns are numeric and the ratio is smooth.
 
     Notes
     -----

@@ -74,7 +74,7 @@ def subsample(sample, n_rows, rng):
 
 
 def moments(sample):
-    """Return mean and variance of every column, both weighted by the rows' shares."""
+    """Return mean and variance of every column, with the shares of rows as weights."""
     X = sample.X
     first = np.zeros(X.shape[1])
     second = np.zeros(X.shape[1])
@@ -105,8 +105,8 @@ def scale_columns(source, target, *, standardize):
     mean_source, var_source = moments(source)
     mean_target, var_target = moments(target)
     # The scale does not include the variance between the two samples. Otherwise, the
-    # data would shrink in the direction of the shift. The variance between the samples
-    # is used only if there is no other variance.
+    # data would shrink in the direction of the shift between the samples. The variance
+    # between the samples is used only if there is no other variance.
     variance = (var_source + var_target) / 2
     between = (mean_source - mean_target) ** 2 / 4
     variance = np.where(variance > 1e-12 * between, variance, between)
@@ -151,8 +151,8 @@ def choose_centers(sample, n_centers, rng):
     X = sample.X
     n = X.shape[0]
     if sample.share is None and n > _MANY_ROWS:
-        # More rows than centres are drawn, because some rows may be equal. Not every
-        # row needs a random number.
+        # More rows than centres are drawn, because some rows may be equal. This draw
+        # does not need a random number for every row.
         rows = sample_without_replacement(n, 4 * n_centers, random_state=rng)
     else:
         # For each row, a waiting time is drawn from the exponential distribution whose
@@ -288,7 +288,7 @@ class KernelBasis:
     def features(self, X):
         """Return the basis functions of the rows of one chunk, in float64.
 
-        The chunk of a row changes its values only after the tenth digit.
+        If a row is in another chunk, its values change only after the tenth digit.
         """
         features = np.empty((X.shape[0], self.size))
         exponents = self.kernels._products(X, self._factors)
@@ -297,7 +297,7 @@ class KernelBasis:
         return features
 
     def quick_features(self, X):
-        """Return the features; with many rows, as float32, right to five digits."""
+        """Return the features; with many rows, in float32 with five correct digits."""
         if not self._quick or sparse.issparse(X):
             return self.features(X)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -334,7 +334,7 @@ def with_constant(kernels):
 
 
 def plain_ratio(relative, alpha):
-    """Compute p_target / p_source from the ratio relative to a mixture of both.
+    """Return p_target / p_source for a ratio relative to a mixture of both densities.
 
     If the relative ratio equals its bound 1 / alpha, the plain ratio is infinite.
     Therefore the relative ratio is first clipped to a value below this bound.

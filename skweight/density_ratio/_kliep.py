@@ -202,7 +202,7 @@ class KLIEP(RelativeDensityRatio):
         self._proportions = None  # those of other centres
 
     def _refit(self, source, target, rng):
-        """Fit on other rows, with the width of this fit."""
+        """Fit on new rows, with the width that an earlier fit has chosen."""
         kernels = self._basis.kernels.for_rows(source, target)
         self._basis = KernelBasis(kernels, self.sigma_)
         mean = np.zeros(self._basis.size)

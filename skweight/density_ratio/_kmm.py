@@ -76,7 +76,7 @@ class KMM(BaseDensityRatio):
 
     See Also
     --------
-    ULSIF : Has a closed form, in time proportional to the number of rows.
+    ULSIF : Closed form; the time is proportional to the number of rows.
 
     Notes
     -----

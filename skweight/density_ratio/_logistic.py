@@ -158,8 +158,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         s = np.repeat([0.0, 1.0], [one.n for one in samples])
         v = np.concatenate([one.shares() / 2 for one in samples])
         self._kernels = self._draw_kernels(source, target, mean, scale, rng)
-        # Here the kernels are used only to choose parameters, and float32 takes half
-        # the time.
+        # Here the kernels are used only to choose parameters. Kernels in float32 take
+        # half the time of kernels in float64.
         linear = np.concatenate([self._linear(one.X) for one in samples])
         linear = linear.astype(np.float32)
         distances = [all_distances(self._kernels, one.X) for one in samples]
@@ -189,7 +189,7 @@ class KernelLogisticRatio(BaseDensityRatio):
         self._refit(source, target, rng)
 
     def _refit(self, source, target, rng):
-        """Fit on other rows, with the centres, width and ridge of this fit."""
+        """Fit on new rows, with the centres, width and ridge of an earlier fit."""
         self._kernels = self._kernels.for_rows(source, target)
         limit = self.max_fit_rows
         rows = [

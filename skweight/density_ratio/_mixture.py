@@ -36,8 +36,8 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
     satisfies the constraint. Each step minimises a quadratic model of f over
     non-negative proportions. Therefore most proportions become zero and stay zero. The
     step is halved until f decreases. Only two kinds of proportions change in a step,
-    because this saves time: positive proportions, and those zero proportions along
-    which f decreases fastest.
+    because this saves time: positive proportions, and the zero proportions with the
+    steepest decrease of f.
 
     Parameters
     ----------
@@ -133,8 +133,8 @@ def nonnegative_quadratic(H, c, *, start):
     y = np.zeros(n)
     scale = np.abs(c).max() + 1e-300
     for _ in range(3 * n):
-        # Inner loop: on the free set, move to the unconstrained minimum, or to the
-        # boundary if it comes first.
+        # Inner loop: on the free set, move towards the unconstrained minimum. If the
+        # boundary comes first, stop at the boundary.
         for _ in range(n):
             if not free.any():
                 y[:] = 0.0

@@ -94,9 +94,9 @@ class DensityRatioSearch(BaseDensityRatio):
         The choice and its reason, as a sentence.
     cv_results_ : dict of ndarray
         The keys are ``"candidate"``, ``"mean_test_score"``, ``"standard_error"`` and
-        ``"rank_test_score"``. A greater score is better. The standard error is that of
-        the difference to the best candidate. In the ranking, candidates with a mean
-        ratio above 2 come last.
+        ``"rank_test_score"``. A greater score is better. The standard error belongs to
+        the difference between a candidate and the best candidate. In the ranking,
+        candidates with a mean ratio above 2 come last.
     report_ : RatioReport
         Diagnostics of the ratio for source and target.
     n_features_in_ : int
@@ -242,8 +242,8 @@ class DensityRatioSearch(BaseDensityRatio):
     def _held_out_scores(self, source, target, candidates, rng):
         """Return, for each candidate, the scores and shares of the held-out rows.
 
-        The result also holds the fits on all rows that are used to choose the
-        candidate.
+        The candidates are compared on these rows. The result also holds the fits of
+        candidates on all of these rows.
         """
         samples = [
             subsample(one, self.max_selection_rows, rng) for one in (source, target)
@@ -323,7 +323,7 @@ def default_candidates(X, *, numeric):
 
 
 class _Fit(NamedTuple):
-    """An estimator, and its ratios of all source rows, or None before the final fit.
+    """An estimator, and its ratios of all source rows (None before the final fit).
 
     If an estimator has already chosen its parameters, the final fit uses these
     parameters. ``mean`` is the mean of the ratio over held-out source rows.
@@ -380,7 +380,7 @@ def _held_out_ratios(estimator, source, target, splits):
 
 @contextmanager
 def _quietly():
-    """Suppress the warnings that candidates issue about a ratio that is not final."""
+    """Suppress warnings of candidates about ratios that are not final."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OverlapWarning)
         warnings.simplefilter("ignore", DegenerateWeightsWarning)

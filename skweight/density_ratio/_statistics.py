@@ -38,7 +38,7 @@ class KernelMoments(NamedTuple):
 
 
 class KernelStatistics(Sums):
-    r"""Add up basis functions over chunks of rows, which may be on several machines.
+    r"""Add up basis functions over chunks of rows; chunks may be on several machines.
 
     .. math::
         m = \sum_i s_i, \qquad b = \sum_i s_i \varphi(x_i), \qquad

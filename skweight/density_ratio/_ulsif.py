@@ -107,8 +107,8 @@ class ULSIF(RelativeDensityRatio):
     Notes
     -----
     For n rows, d features and b centres, the time is :math:`O(n b (d + b))`. For any n,
-    the memory holds one matrix of the rows of a chunk by b centres. Tables on disk
-    (memory maps) are read chunk by chunk.
+    the memory holds one matrix, with the rows of one chunk and b columns. Tables on
+    disk (memory maps) are read chunk by chunk.
 
     References
     ----------
@@ -178,7 +178,7 @@ class ULSIF(RelativeDensityRatio):
         self._refit(source, target, rng)
 
     def _refit(self, source, target, rng):
-        """Fit on other rows, with the width and ridge of this fit."""
+        """Fit on new rows, with the width and ridge of an earlier fit."""
         kernels = self._basis.kernels.for_rows(source, target)
         self._basis = KernelBasis(kernels, self.sigma_)
         moments = []

@@ -95,8 +95,8 @@ def reliability_curve(
 
     See Also
     --------
-    skweight.inspection.ReliabilityDisplay : Draws the curve.
-    calibration_error : The distance of the curve from the diagonal, as a single number.
+    skweight.inspection.ReliabilityDisplay : Draws the reliability curve.
+    calibration_error : The distance of this curve from the diagonal, as one number.
 
     Notes
     -----
@@ -139,7 +139,7 @@ def reliability_curve(
 
 
 def frequency_interval(frequency, n_effective, confidence):
-    """Return the ends of Wilson's interval of a frequency, from effective rows."""
+    """Return both ends of Wilson's confidence interval of a class frequency."""
     z = ndtri(0.5 + confidence / 2)
     stretched = 1 + z**2 / n_effective
     centre = (frequency + z**2 / (2 * n_effective)) / stretched
@@ -224,18 +224,18 @@ def calibration_error(
 
     See Also
     --------
-    smooth_calibration_error : The error without bins.
-    reliability_curve : The values in each bin.
+    smooth_calibration_error : A calibration error without bins.
+    reliability_curve : The mean prediction and the class frequency of each bin.
 
     Notes
     -----
     The time is O(n log n) at most; with many rows, only the rows near the edges of bins
-    are sorted. If all weights are equal, the correction is the sample variance of
-    :math:`d` in the bin, divided by the number of rows of the bin. It is subtracted
-    from :math:`\bar d_b^2`. The corrected error is unbiased, whatever predictions are
-    in a bin. The better known correction :math:`\bar y (1 - \bar y) / (n - 1)` assumes
-    that all predictions in a bin are equal. In the bin with the largest predictions of
-    a rare class, the better known correction is too large.
+    are sorted. Debiasing subtracts a correction from :math:`\bar d_b^2`. If all weights
+    are equal, the correction is the sample variance of :math:`d` in the bin, divided by
+    the number of rows of the bin. The corrected error is unbiased, whatever predictions
+    are in a bin. The better known correction :math:`\bar y (1 - \bar y) / (n - 1)`
+    assumes that all predictions in a bin are equal. In the bin with the largest
+    predictions of a rare class, the better known correction is too large.
 
     Weights are not numbers of observations. For a debiased error, a row of weight 2 is
     one observation, while a duplicated row is two observations.
@@ -324,7 +324,7 @@ def error_of_bins(mass, squares, miss, miss_squares, norm, debias):
 
 
 def _pairs(sums):
-    """Return the total weight of pairs of rows in a bin; zero or less for one row."""
+    """Return the total weight of pairs of rows in a bin; one row gives at most 0."""
     mass, squares, *_ = sums
     return mass**2 - squares - 1e-12 * mass**2
 
@@ -473,7 +473,7 @@ def integrated_calibration_index(
 
     See Also
     --------
-    smooth_calibration_error : Smooths with a bandwidth that follows from the rows.
+    smooth_calibration_error : Smooths residuals; the rows determine the bandwidth.
 
     Notes
     -----
@@ -513,7 +513,7 @@ def integrated_calibration_index(
 
 
 def _local_regression(rows, span):
-    """Return the points of a local quadratic regression, with its values."""
+    """Return the points of a local quadratic regression, and its values there."""
     groups = equal_mass_bins(rows.proba, rows.weight, _N_KNOTS)
     mass = np.bincount(groups, rows.weight)
     x = np.bincount(groups, rows.weight * rows.proba) / mass
@@ -542,8 +542,8 @@ def _local_regression(rows, span):
 def equal_mass_bins(proba, weight, n_bins):
     """Return the bin number of every row; bins have about equal total weight.
 
-    Bin numbers have no gaps. Rows with equal predictions are in the same bin. This bin
-    contains the middle of the total weight of these rows.
+    Bin numbers have no gaps. Rows with equal predictions are in the same bin: the bin
+    in which the middle of their total weight lies.
     """
     check_number(n_bins, name="n_bins", low=1)
     shares = np.arange(n_bins) / n_bins

@@ -67,9 +67,9 @@ def savings_score(
 
     .. math:: 1 - \frac{\sum_i C_i(y_i, \hat y_i)}{\sum_i C_i(y_i, b)}
 
-    where :math:`b` is the cheapest of the decisions that are the same for all rows. The
-    result 1 is perfect. The result 0 is as good as no model, and a negative result is
-    worse than no model.
+    where :math:`b` is the cheapest constant decision (the same decision for all rows).
+    The result 1 is perfect. The result 0 is as good as no model, and a negative result
+    is worse than no model.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def savings_score(
         Population weights.
     baseline : "best_constant" or decision, default="best_constant"
         The decision without a model: the cheapest constant decision ("best_constant"),
-        or the given decision for all rows, which need not be a label.
+        or a given decision for all rows. The given decision need not be a label.
     **metadata : dict
         Arrays to which the costs refer by name, with one value per row.
 
@@ -163,8 +163,9 @@ def profit_score(
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     baseline : None, "best_constant" or decision, default=None
-        Baseline of the gain: the cheapest constant decision ("best_constant"), or the
-        given decision for all rows, which need not be a label. None means no baseline.
+        Baseline of the gain: the cheapest constant decision ("best_constant"), or a
+        given decision for all rows. The given decision need not be a label. None means
+        no baseline.
     normalize : bool, default=True
         Whether to return the mean profit of a row; False returns the total.
     **metadata : dict
@@ -205,7 +206,7 @@ def profit_score(
 def expected_cost_loss(
     y_true, proba, cost, *, X=None, sample_weight=None, normalize=True, **metadata
 ):
-    r"""Return the expected cost of decisions drawn from the probabilities.
+    r"""Return the expected cost if decisions are drawn at random by the probabilities.
 
     .. math:: \frac{1}{n} \sum_i \sum_j p_{ij} \, C_i(y_i, j)
 

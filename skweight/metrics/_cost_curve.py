@@ -44,7 +44,7 @@ class CostCurve(NamedTuple):
 
 
 def probability_cost(cost, prevalence):
-    r"""Return the point of a cost curve for constant costs and a prevalence.
+    r"""Return the operating point of constant costs and a prevalence on a cost curve.
 
     .. math:: \mathrm{PC}(+) =
         \frac{\pi \, (c_{fn} - c_{tp})}

@@ -32,10 +32,10 @@ class ScoreDecomposition(NamedTuple):
     miscalibration : float
         Decrease of the score if predictions are recalibrated; 0 is perfect.
     discrimination : float
-        Score of the class frequency as the prediction for every row, minus the score of
-        the recalibrated predictions. Higher is better.
+        Score if the class frequency is predicted for every row, minus the score of the
+        recalibrated predictions. Higher is better.
     uncertainty : float
-        Score of the class frequency as the prediction for every row; the same for all
+        Score if the class frequency is predicted for every row; the same for all
         models.
 
     Examples
@@ -286,7 +286,8 @@ def cox_calibration(
 
     The intercept is far from 0 if the effect of training weights was not undone. The
     slope is below 1 if the model overfits. Let :math:`s` be the predicted log odds.
-    Each of two logistic models defines one of the numbers:
+    One logistic model defines the slope, and a second logistic model defines the
+    intercept:
 
     .. math::
         \operatorname{logit} P(y = 1) = \alpha + \beta s \;\Rightarrow\; \text{slope }
@@ -319,7 +320,7 @@ def cox_calibration(
 
     See Also
     --------
-    calibration_in_the_large : Mean prediction divided by the frequency.
+    calibration_in_the_large : Mean prediction divided by the class frequency.
 
     Notes
     -----
@@ -367,8 +368,8 @@ def _cox(rows, clip=1e-12):
     shifted = weighted(rows.weight, _ShiftObjective)
     if objective.summary is not objective:
         shifted.cells = objective.cells
-    # These parameters apply to the standardised scores. They map the predicted log odds
-    # to themselves.
+    # With these parameters, the model returns the predicted log odds unchanged. The
+    # parameters apply to the standardised scores.
     as_they_are = np.array([standard.scale, standard.centre])
     intercept, intercept_error = _fit_cox(
         shifted, squared, np.array([[0.0], [1.0]]), as_they_are
@@ -402,7 +403,8 @@ def _log_odds(proba, clip):
 class _ShiftObjective(LogisticObjective):
     """The objective of log odds that are only shifted.
 
-    The gradient has no entry for the slope, so it takes half the time.
+    The gradient has no entry for the slope, so it takes half the time of a full
+    gradient.
     """
 
     def gradient(self, theta):
@@ -440,7 +442,7 @@ def _fit_cox(objective, squared, basis, origin=None):
     objective, squared : LogisticObjective
         Objectives with the weights, and with the squared weights.
     basis : ndarray of shape (2, n_free)
-        Matrix from the free parameters to slope and intercept.
+        Matrix that maps the free parameters to slope and intercept.
     origin : ndarray of shape (2,) or None
         Slope and intercept at which the free parameters are zero.
     """
@@ -450,8 +452,8 @@ def _fit_cox(objective, squared, basis, origin=None):
 
     free = fit_logistic(objective, np.zeros(basis.shape[1]), shape=shape)
     at = shape(objective).at(free)
-    # For many rows, the Hessian comes from bins of the score, which is accurate enough
-    # for standard errors.
+    # For many rows, the Hessian is computed from bins of the score. This Hessian is
+    # accurate enough for standard errors.
     curve = basis.T @ objective.summary.slopes(at)[1] @ basis
     # If all probabilities are 0 or 1, the Hessian is zero. A ridge is added to its
     # diagonal, so that it has an inverse.

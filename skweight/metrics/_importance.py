@@ -15,7 +15,8 @@ def importance_weighted_scorer(scorer, weighting=None):
 
     Plain cross-validation chooses the model that is best on the population of the
     training rows. In importance-weighted cross-validation, held-out rows are weighted
-    by the density ratio. The score then estimates the score on the target population:
+    by the density ratio. The weighted score then estimates the score on the target
+    population:
 
     .. math:: \frac{\sum_i w(x_i)\, \ell(y_i, \hat f(x_i))}{\sum_i w(x_i)}, \qquad
         w(x) = \frac{p_{target}(x)}{p_{train}(x)}
@@ -168,7 +169,7 @@ class ImportanceWeightedScorer(RoutedScorer):
 
 
 def _population_factors(weighting):
-    """Return those factors of a product of weightings that give population weights."""
+    """Return the weightings in a product that give population weights."""
     factors = fitted_factors_of(weighting)
     population_factors = [factor for factor in factors if factor.role == "population"]
     if not population_factors:

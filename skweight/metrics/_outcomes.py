@@ -1,4 +1,4 @@
-"""For calibration metrics: checks, and the split into one class versus the rest."""
+"""Helpers of calibration metrics: checks, and the split into one class and the rest."""
 
 from typing import NamedTuple
 

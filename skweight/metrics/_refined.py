@@ -43,11 +43,11 @@ class RefinedLogLoss:
        \ell\bigl(y_i, \sigma(a\, s_i + b)\bigr).
 
     With more than two classes, the softmax of :math:`a z_i + b` replaces the sigmoid,
-    with one slope a for all classes and a bias for each class. Without a bias for each
-    class, a map cannot undo class weights. The weights are the population weights of
-    the validation rows, without class weights. With a learning rate of 0.1, use a
-    patience of about 100 rounds, because the curve of this metric is flatter than the
-    curve of the plain log loss.
+    with one slope a for all classes and a bias for each class. A softmax without a bias
+    for each class cannot undo class weights. The weights in the loss are the population
+    weights of the validation rows, without class weights. With a learning rate of 0.1,
+    use a patience of about 100 rounds, because the curve of this metric is flatter than
+    the curve of the plain log loss.
 
     ============== ==================================================================
     library        where it goes
