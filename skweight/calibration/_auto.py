@@ -114,10 +114,10 @@ class AutoCalibrator(BaseCalibrator):
 
     Notes
     -----
-    The candidates are increasing maps, so their mean is an increasing map. The log loss
-    of the mean is at most the mean of the log losses of the candidates. The rows are
-    sorted before the stratified folds are drawn with a fixed seed. Therefore the result
-    does not depend on the order of the rows.
+    If all candidates are increasing maps, the mean of the candidates is an increasing
+    map. The log loss of the mean is at most the mean of the log losses of the
+    candidates. The rows are sorted before the stratified folds are drawn with a fixed
+    seed. Therefore the result does not depend on the order of the rows.
 
     *Cost.* For two classes, the fit takes one sort, 20 fits on at most 2048 bins of the
     score, and one fit of each candidate with a share in the average. The time of the 20

@@ -371,8 +371,8 @@ def warn_reversed(
         return
     if slope is None:
         if scores is None:
-            # A constant added to all scores of a row has no information about its
-            # class.
+            # If a constant is added to all scores of a row, the scores contain no more
+            # information about the class of the row.
             scores = rows.scores if rows.scores.ndim == 1 else centre_rows(rows.scores)
         distance, worst = _lowest(rows, scores, present if among is None else among)
         lower = distance <= 0

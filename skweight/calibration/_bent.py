@@ -16,9 +16,10 @@ class BentCalibrator(OneVersusRestCalibrator):
     """Base of the calibrators whose log odds are linear in two features of the score.
 
     A subclass defines ``_fit_bent(scores, codes, weight, levels, near)``, which returns
-    the objective, the features and the parameters of the map. The parameters are None
-    if no map with the two features keeps the ranking of the rows. ``near`` holds the
-    parameters of a fit on similar rows, or is None.
+    the objective, the function that computes the two features, and the parameters of
+    the map from scores to log odds. The parameters are None if no map with the two
+    features keeps the ranking of the rows. The argument ``near`` holds the parameters
+    of an earlier fit on similar rows, or is None.
     """
 
     def __init__(self, *, smoothing=1.0, bounded=True):

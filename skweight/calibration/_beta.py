@@ -12,8 +12,8 @@ from skweight.calibration._engine.logistic import (
 
 _LOG_2 = np.log(2.0)
 
-# The fit clips log odds to this size. Otherwise, with a single value of 1e7, the other
-# values would lose digits.
+# The fit clips log odds to this size. Without the clipping, a single log odds of 1e7
+# would make all other log odds lose digits.
 _FAR = 1e4
 
 
@@ -22,11 +22,11 @@ class OddAndEven:
 
     Let :math:`q = \sigma(s)`. Then :math:`a \log q - b \log(1 - q)` equals :math:`m s +
     d \log(2 \cosh(s / 2))`, where :math:`m = (a + b) / 2` and :math:`d = b - a`. For
-    small scores, the two logarithms are nearly collinear, but the odd function
-    :math:`s` and the even function :math:`\log \cosh(s / 2)` are not. Both functions
-    are computed from the log odds, because a probability close to 1 loses digits. Both
-    functions are divided by the spread of the scores. Then the tolerance of the Newton
-    steps has the same meaning at any scale.
+    small scores, the two logarithms are nearly collinear. The odd function :math:`s`
+    and the even function :math:`\log \cosh(s / 2)` are not collinear, so the fit uses
+    these two functions. They are computed from the log odds, because a probability
+    close to 1 loses digits. They are divided by the spread of the scores, so that the
+    tolerance of the Newton steps has the same meaning at any scale of the scores.
     """
 
     def __init__(self, unit):
@@ -50,11 +50,12 @@ class OddAndEven:
 
 
 class TwoLogs:
-    r"""The features :math:`\log q` and :math:`-\log(1 - q)`; neither changes its sign.
+    r"""Return the features :math:`\log q` (<= 0) and :math:`-\log(1 - q)` (>= 0).
 
-    If both slopes are zero or more, the sum of the two terms is increasing in floating
-    point as well. The features :math:`s` and :math:`\log \cosh(s / 2)` do not have this
-    property: if one slope is zero, their two terms cancel for large scores.
+    If the slopes of both features are zero or more, the sum of the two terms is
+    increasing even after rounding. With the features :math:`s` and :math:`\log \cosh(s
+    / 2)`, rounding can destroy this property: if one slope is zero, the two terms
+    cancel for large scores.
     """
 
     def __call__(self, scores):
@@ -68,7 +69,8 @@ class TwoLogs:
         return features
 
 
-# The two edges of the cone of increasing maps: a = 0 and b = 0.
+# The increasing maps form a cone with two edges: the maps with a = 0 and the maps with
+# b = 0.
 _EDGES = [np.array([[1.0, 0.0], [d, 0.0], [0.0, 1.0]]) for d in (2.0, -2.0)]
 
 
@@ -76,10 +78,10 @@ class BetaCalibrator(BentCalibrator):
     r"""Calibrate by the ratio of two beta densities.
 
     Use this calibrator if the scores are log odds, the reliability curve bends, and the
-    rare class has hundreds of calibration rows. The map has one slope for small and one
-    for large probabilities, and it is always increasing. The identity is one of the
-    possible maps, so a calibrated model stays calibrated. With fewer rows use
-    ``AnchoredCalibrator``.
+    rare class has hundreds of calibration rows. The map from scores to probabilities
+    has one slope for small probabilities and one slope for large probabilities, and the
+    map is always increasing. The fit can also return the identity, so a calibrated
+    model stays calibrated. With fewer rows, use ``AnchoredCalibrator``.
 
     With :math:`q = \sigma(s)` the probability of the score,
 
@@ -115,11 +117,11 @@ class BetaCalibrator(BentCalibrator):
 
     Notes
     -----
-    *Slopes are not negative.* If the best fit has a negative slope, two more fits are
-    made: one with a = 0, and one with b = 0. The problem is convex, so the better of
-    these two fits is the best map without negative slopes. If both slopes would be
-    zero, a ``CalibrationWarning`` is issued, and the probabilities of every row are the
-    class frequencies.
+    *The slopes a and b are never negative.* If the best fit has a negative slope, the
+    calibrator makes two more fits: one with a = 0, and one with b = 0. The problem is
+    convex, so the better of these two fits is the best map without negative slopes. If
+    no map with a positive slope is better than a constant, a ``CalibrationWarning`` is
+    issued, and the probabilities of every row are the class frequencies.
 
     *Scores must be log odds*, because a shift of the scores would change the map. Use
     ``SigmoidCalibrator`` or ``QuadraticCalibrator`` for margins. A score above 37 has

@@ -1,8 +1,8 @@
 """Cross-fitted losses of calibrators.
 
-To compare calibrators of two classes, the rows are merged into bins of the score. Each
-bin has one row for each class. Therefore the time hardly grows with the number of rows.
-For three or more classes, at most 20,000 rows are used.
+To compare calibrators for two classes, the rows are merged into bins of the score. In
+each bin, all rows of a class become one row. Therefore the time hardly grows with the
+number of rows. For three or more classes, at most 20,000 rows are used.
 """
 
 from dataclasses import replace
@@ -34,7 +34,7 @@ class Comparison(NamedTuple):
     losses : dict {str: float}
         Mean log loss of every candidate, in nats.
     mass : float
-        Total weight of the rows compared.
+        Total weight of the rows on which the candidates are compared.
     rows_per_weight : float
         Number of effective rows per unit of weight. `AutoCalibrator` uses it as the
         factor :math:`\eta` of its formula. The factor is 1 for equal weights, and less
@@ -73,7 +73,7 @@ def compare(candidates, rows):
 
 
 def fit_on(candidate, rows):
-    """Fit a calibrator on checked rows; its labels are the codes 0, ..., k - 1."""
+    """Fit a calibrator on checked rows; the labels are the codes 0, ..., k - 1."""
     candidate.classes_ = np.arange(rows.class_count.size)
     candidate.class_count_ = rows.class_count
     if rows.scores.ndim == 1:
@@ -86,10 +86,10 @@ def fit_on(candidate, rows):
 def draw_folds(rows, n_folds):
     """Return the fold of every row, independent of the order of rows and classes.
 
-    Rows are sorted by the score of their own class. If two rows have equal scores of
-    their own class, the other scores decide, then the weights. Then the sorted rows are
-    shuffled with a fixed seed. Without the shuffle, the scores of held-out rows would
-    lie too evenly between the scores of training rows.
+    Each row is sorted by the score of its own class. Rows with equal scores of their
+    own class are sorted by the scores of the remaining classes, and then by weight.
+    After that, the sorted rows are shuffled with a fixed seed. Without the shuffle, the
+    scores of held-out rows would lie too evenly between the scores of training rows.
     """
     scores = rows.scores
     if scores.ndim == 2:
@@ -111,7 +111,7 @@ def draw_folds(rows, n_folds):
 
 
 class _CellFolds:
-    """For two classes: folds of rows that are merged into bins of the score."""
+    """For two classes: folds of rows, merged into bins of the score."""
 
     def __init__(self, rows):
         self.n_folds = N_FOLDS
@@ -139,8 +139,8 @@ class _CellFolds:
 
     def train(self, k):
         """Return the rows of all folds but one."""
-        # The sums of all folds except fold k are added. Subtracting fold k from the
-        # total would leave rounding errors in empty bins.
+        # The training sums of fold k are computed by adding all other folds. If fold k
+        # were subtracted from the total, rounding errors would remain in empty bins.
         in_training = np.arange(self.n_folds) != k
         mass, squares = (
             self.mass[in_training].sum(axis=0),

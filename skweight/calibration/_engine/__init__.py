@@ -1,1 +1,1 @@
-"""The numerical code of the calibrators: Newton's method, objectives and look-up."""
+"""Numerical code of the calibrators: Newton's method, objectives, table look-up."""

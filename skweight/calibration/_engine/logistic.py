@@ -7,9 +7,10 @@ calibrators differ in the basis, in the targets, and in the ridge. This file con
 the fit that all calibrators with a formula use.
 
 If there are many rows, the rows are first summed in cells (bins) of the score, and
-Newton's method runs on the cells. Then one step uses the gradient of all rows and the
-Hessian of the cells. The remaining error is the product of two small errors: the error
-of the fit on cells, and the relative error of the Hessian of the cells.
+Newton's method runs on the cells. Then one more Newton step uses the gradient over all
+rows and the Hessian over the cells. After this step, the error of the parameters is the
+product of two small errors: the error of the fit on the cells, and the relative error
+of the Hessian over the cells.
 """
 
 from functools import cached_property
@@ -91,7 +92,7 @@ class Affine:
 
 
 class LogisticObjective:
-    """Mean cross-entropy of sigma(features . theta); theta ends with the intercept.
+    """Mean cross-entropy of sigma(features . theta); theta[-1] is the intercept.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ class LogisticObjective:
 
     @cached_property
     def _only_block(self):
-        """Return one block with all rows; used for few rows, and computed only once."""
+        """Return one block with all rows; computed only once, and only for few rows."""
         return self._block(slice(None))
 
     def _block(self, part):
@@ -156,7 +157,7 @@ class LogisticObjective:
         return gradient / self.total
 
     def _add_gradient(self, gradient, features, proba, targets, weight):
-        """Add the gradient of a block; this overwrites the block's probabilities."""
+        """Add the gradient of a block, and overwrite the probabilities of the block."""
         proba -= targets
         if not self.even:
             proba *= weight
@@ -181,7 +182,7 @@ class LogisticObjective:
         return gradient / self.total, hessian / self.total
 
     def moves(self, step):
-        """Return a bound on the change of any log odds; infinite with many rows."""
+        """Return a bound on the change of the log odds; infinite with many rows."""
         if self.scores.shape[0] > BLOCK:
             return np.inf
         return np.abs(step) @ self._reach
@@ -191,7 +192,7 @@ class LogisticObjective:
         return np.append(np.abs(self._only_block[0]).max(axis=1), 1.0)
 
     def spread(self, theta):
-        """Return the mean outer product of row gradients, for standard errors.
+        """Return the mean outer product of the row gradients, for standard errors.
 
         The weights of this objective should be squared weights. Many rows are first
         summed in bins of the score.
@@ -205,16 +206,17 @@ class LogisticObjective:
 
     @property
     def summary(self):
-        """Return the objective on bins of the score; with few rows, return itself."""
+        """Return the objective on bins of the score; with few rows, return ``self``."""
         return self if self.scores.shape[0] <= _MANY_ROWS else self.cells
 
     @cached_property
     def cells(self):
         """The objective on cells of equal score width.
 
-        The rows in a cell (bin of the score) are replaced by one row per code, in the
-        middle of the cell. This approximation is accurate enough to start Newton's
-        method. Rows outside the range of the cells are added to the outermost cells.
+        The rows in a cell (bin of the score) are replaced by two rows in the middle of
+        the cell, one with code 0 and one with code 1. This approximation is accurate
+        enough to start Newton's method. Rows outside the range of the cells are added
+        to the outermost cells.
         """
         mass = np.zeros(2 * _N_CELLS + 2)
         centre, reach = self.standard.centre, _REACH * self.standard.scale
@@ -253,8 +255,8 @@ class LogisticObjective:
         else:
             positive = self.weight @ self.codes / self.total
         mean = self.levels[0] + (self.levels[1] - self.levels[0]) * positive
-        # Without the clipping, rows of a single class and no smoothing would give
-        # infinite log odds.
+        # Without this clipping, the log odds would be infinite if all rows have the
+        # same class and there is no smoothing.
         mean = min(max(mean, 1e-9), 1 - 1e-9)
         return np.append(np.zeros(n_features), log_odds(mean))
 
@@ -283,8 +285,9 @@ class _GradientOfRows:
 def fit_logistic(objective, start, *, shape=None):
     """Return the minimum of a :class:`LogisticObjective`.
 
-    ``shape`` is a function that takes an objective and returns the objective with a
-    ridge or a restriction. The result has the parameters of the returned objective.
+    The argument ``shape`` is a function. It takes an objective and returns this
+    objective with a ridge or a restriction. The result of the fit has the parameters of
+    the objective with the ridge or the restriction.
     """
     shape = shape or (lambda objective: objective)
     if objective.summary is not objective:
@@ -296,14 +299,15 @@ def fit_logistic(objective, start, *, shape=None):
 
 
 def fit_best_edge(objective, edges, *, near=None, shape=None):
-    """Return the best parameters along any of the edges of a cone, or None.
+    """Return the best parameters on the edges of a cone, or None.
 
-    An edge is a matrix of orthogonal columns. It maps free parameters to all
-    parameters. The first free parameter of the result must be positive. The minimum of
-    a convex objective over a cone with two edges lies inside the cone or on an edge. If
-    it lies on an edge, this edge separates the cone from the unrestricted minimum. The
-    fit starts at the projection of the parameters ``near``. If ``near`` is None, the
-    fit starts at the best constant map.
+    An edge of the cone is given by a matrix with orthogonal columns. The matrix maps
+    the free parameters to all parameters. A result is used only if the first free
+    parameter is positive. The minimum of a convex objective over a cone with two edges
+    lies inside the cone or on an edge. If the minimum lies on an edge, this edge
+    separates the cone from the unrestricted minimum. The fit starts at the projection
+    of ``near``, the parameters of an earlier fit. If ``near`` is None, the fit starts
+    at the best constant map.
     """
     shape = shape or (lambda objective: objective)
     best, best_value = None, np.inf
@@ -326,7 +330,7 @@ def fit_best_edge(objective, edges, *, near=None, shape=None):
 
 
 class SlopeFit(NamedTuple):
-    """An affine map of log scores; the flag is true if the best slope was <= 0."""
+    """An affine map of log-scale scores; the flag is true if the best slope is <= 0."""
 
     slope: float
     intercept: np.ndarray
@@ -337,8 +341,8 @@ def fit_slope(scores, codes, weight, class_count, levels, *, bias=True):
     """Fit sigma(slope * score + intercept) to targets; exact minimum.
 
     If the rows cannot determine the slope, the slope is 1. A slope of zero or less is
-    refused. In this case, the best map that does not reverse the ranking is the
-    constant map.
+    not used. In this case, the result is the constant map, which is the best map that
+    does not reverse the ranking.
     """
     rows = (codes, weight, levels)
     refused = False
@@ -393,8 +397,8 @@ def slope_is_known(scores, class_count, bias):
     low, high = scores.min(axis=0), scores.max(axis=0)
     peak = max(np.max(high), -np.min(low))
     varies = np.max(high / 2 - low / 2) > 1e-12 * peak
-    # If no absolute score exceeds 1e-290, the reciprocals of the scores overflow. Then
-    # all scores count as zero.
+    # If all absolute scores are at most 1e-290, the reciprocals of the scores can
+    # overflow. Therefore such small scores are treated as zero.
     present = np.count_nonzero(class_count)
     return present > 1 and peak > 1e-290 and (varies or not bias)
 
@@ -405,7 +409,7 @@ def log_odds(p):
 
 
 class LogitCurve(NamedTuple):
-    """Map of scores of shape (n,) to sigma(features . theta), the intercept last.
+    """Map from scores of shape (n,) to sigma(features . theta).
 
     Attributes
     ----------

@@ -1,10 +1,10 @@
-"""Search and interpolation for many scores, ten times faster than with NumPy.
+"""Search and interpolation for many scores, ten times faster than in NumPy.
 
-In a binary search, the processor mispredicts every other branch. These mispredictions
-would take most of the time of a prediction. Here the range of the knots is divided into
-cells (intervals) of equal width. The cell of a score gives the number of knots before
-that cell. Most cells hold at most one knot, so one comparison is enough. For the
-remaining scores ``numpy.searchsorted`` is called.
+In a binary search, the processor mispredicts about half of the branches. These
+mispredictions would take most of the time of a prediction. Therefore, this file divides
+the range of the knots into cells (intervals) of equal width, and stores for each cell
+how many knots are below the cell. Most cells hold at most one knot, so one comparison
+is enough. For the remaining scores ``numpy.searchsorted`` is called.
 """
 
 import numpy as np
@@ -68,13 +68,14 @@ def interpolate(scores, knots, values):
 
 
 def _cells_of(knots):
-    """Return a function from scores to cells (intervals), and two arrays over cells.
+    """Return a function from scores to cells (intervals), and two arrays of cells.
 
-    The first array holds the number of knots before each cell. The second array says
-    for each cell whether it has several knots. The second array is None if no cell has
-    several knots. The result is None if the range of the knots is zero or too large.
-    The function from scores to cells is monotone in floating point. Therefore the knots
-    in the cells before the cell of a score are smaller than this score.
+    The first array holds the number of knots before each cell. The second array holds,
+    for each cell, whether several knots lie in the cell. The second array is None if no
+    cell has several knots. The function returns None if the range of the knots is zero
+    or too large. The function from scores to cells is monotone in floating point.
+    Therefore the knots in the cells before the cell of a score are smaller than this
+    score.
     """
     low, high = knots[0], knots[-1]
     n_cells = max(_FEWEST_CELLS, _CELLS_PER_KNOT * knots.shape[0])
@@ -89,7 +90,7 @@ def _cells_of(knots):
         offset *= per_score
         return offset.astype(np.intp)
 
-    # The last knot may be in a cell (interval) of its own.
+    # The last knot can be the only knot in the last cell (interval).
     knots_per_cell = np.bincount(cell_of(knots), minlength=n_cells + 2)
     is_crowded = knots_per_cell > 1
     return (

@@ -1,4 +1,4 @@
-"""Rows merged by score, and the blocks of the isotonic fit on them."""
+"""Rows merged by score, and the blocks of the isotonic fit on the merged rows."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from scipy.optimize import isotonic_regression
 
 
 class Merged(NamedTuple):
-    """Distinct scores in rising order, each with the total and the positive weight."""
+    """Sorted distinct scores, each with its total weight and its positive weight."""
 
     scores: np.ndarray
     mass: np.ndarray
@@ -32,15 +32,16 @@ def merge_scores(scores, codes, weight):
 def tie_width(ordered):
     """Return the largest difference at which two scores still count as equal.
 
-    A forest may average the same votes in another order. Then equal scores differ by
-    rounding, and without this tolerance, the calibrator would rank these scores. The
-    tolerance is proportional to the third quartile of the scores, so that a few huge
-    scores do not make all other scores equal. A lower limit keeps the slope between two
-    knots finite.
+    A forest may average the same votes in a different order for different rows. Then
+    scores that should be equal differ by rounding errors. Without this tolerance, the
+    calibrator would treat these scores as different. The tolerance is proportional to
+    the third quartile of the absolute scores, so that a few huge scores do not make all
+    smaller scores equal. A lower limit keeps the slope between two knots finite.
     """
     sizes = np.abs(ordered[np.arange(1, 100) * (ordered.shape[0] - 1) // 100])
     sizes.sort()
-    # This is the third quartile; np.quantile would take longer than a small fit.
+    # This line computes the third quartile. np.quantile is not used, because it would
+    # take longer than a small fit.
     return 1e-12 * (sizes[73] / 2 + sizes[74] / 2) + 1e-290
 
 
@@ -80,8 +81,9 @@ def ranks_backwards(merged, class_count):
 def flatness(n_blocks, n_scores, backwards):
     """Return whether a curve is constant although the scores are not.
 
-    "constant" means one block. "nearly constant" means that the ranking is reversed and
-    only a few rows at the ends have other values. "" means an increasing curve.
+    "constant" means that the curve has one block. "nearly constant" means that the
+    ranking is reversed, and that the curve has a different value only for a few rows at
+    the two ends. The empty string means an increasing curve.
     """
     if n_blocks == 1 and n_scores > 1:
         return "constant"

@@ -2,9 +2,9 @@
 
 An objective has two methods: ``value(theta)`` returns the value, and ``slopes(theta)``
 returns the gradient and the Hessian. An objective may also have a method
-``moves(step)``. It returns a number R such that the third derivative along the step is
-at most R times the second derivative. :class:`Ridge` adds a pull towards a point.
-:class:`Restricted` keeps the parameters in an affine subspace. A ``Ridge`` or a
+``moves(step)``. ``moves`` returns a number R for which the third derivative along the
+step is at most R times the second derivative. :class:`Ridge` adds a pull towards a
+point. :class:`Restricted` keeps the parameters in an affine subspace. A ``Ridge`` or a
 ``Restricted`` is itself an objective.
 """
 
@@ -16,10 +16,10 @@ from scipy.linalg.lapack import dgesv
 # about the square of this size.
 TOLERANCE = 1e-6
 
-# If a full Newton step is at most this long, it decreases the objective by at least
-# 0.28 times the decrease that the gradient promises. So no line search is needed. The
-# 0.28 is 1 - (exp(R) - R - 1) / R^2 for R = 1 (F. Bach, "Self-concordant analysis for
-# logistic regression", Electronic Journal of Statistics 4, 2010, proposition 1).
+# If a full Newton step is at most this long, the objective decreases enough: by at
+# least 0.28 times the decrease predicted by the gradient. So no line search is needed.
+# The 0.28 is 1 - (exp(R) - R - 1) / R^2 for R = 1 (F. Bach, "Self-concordant analysis
+# for logistic regression", Electronic Journal of Statistics 4, 2010, proposition 1).
 _SURE = 1.0
 
 
@@ -45,7 +45,7 @@ class Ridge:
 
 
 class Restricted:
-    """An objective as a function of x, where the parameters are ``origin + basis @ x``.
+    """An objective of the parameters ``origin + basis @ x``, as a function of x.
 
     ``origin`` None is the zero vector.
     """
@@ -88,8 +88,8 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
         if size <= tol * reach:
             return theta + step
         if -(gradient @ step) <= 1e-16:
-            # Here the objective cannot decrease any more. If the step is long, the
-            # objective is flat in its direction.
+            # At this point the objective cannot decrease any more. If the step is long,
+            # the objective is flat in the direction of the step.
             return theta
         step *= min(1.0, 10 * reach / size)
         if _moves(objective, step) <= _SURE:
@@ -102,8 +102,8 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
         while True:
             candidate = theta + length * step
             candidate_value = objective.value(candidate)
-            # Allow for rounding errors of the value. Otherwise the last steps, which
-            # hardly change the value, would fail this check.
+            # The check allows for rounding errors of the objective. The last steps
+            # hardly change the objective, so they could fail a strict check.
             allowed = 1e-4 * length * decrease + 1e-14 * (1 + abs(value))
             if candidate_value <= value + allowed:
                 break
@@ -127,7 +127,7 @@ def newton_step(gradient, hessian):
     # as long.
     *_, solution, is_singular = dgesv(scaled, unit * gradient)
     if is_singular:
-        # Rounding of two equal columns can cancel the added 1e-12 exactly.
+        # If two columns are equal, rounding can cancel the added 1e-12 exactly.
         solution = np.linalg.lstsq(scaled, unit * gradient, rcond=None)[0]
     return -unit * solution
 

@@ -56,12 +56,12 @@ def sigmoid(logit):
 
 
 class Tails(NamedTuple):
-    r"""Bounds of the log odds that the rows can support, and their strictness.
+    r"""Bounds that limit the log odds, and how strictly they limit the log odds.
 
     With equal weights, the bounds are Laplace's bounds, :math:`[1 / (N_- + 2), (N_+ +
-    1) / (N_+ + 2)]`. In general, the lower odds are the odds of one row of the class
-    against all other rows. The upper odds are the odds of all rows of the class against
-    one other row.
+    1) / (N_+ + 2)]`. In general, one row of each class is added. The lower bound is the log odds of the
+    added positive row against all negative rows. The upper bound is the log odds of all
+    positive rows against the added negative row.
     """
 
     low: float
@@ -82,7 +82,7 @@ class Tails(NamedTuple):
 
 
 def soften_tails(logit, tails):
-    r"""Change log odds in place: outside the bounds, they grow only logarithmically.
+    r"""Make log odds grow only logarithmically outside the bounds, in place.
 
     Clipping would give all scores outside the bounds the same value. Instead, log odds
     at a distance d beyond a bound are moved to the distance :math:`\log(1 + g d) / g`.
@@ -108,7 +108,7 @@ def keep_inside(proba):
 
 def softmax_proba(logit):
     """Return row-wise softmax of an (n, k) array, strictly inside (0, 1)."""
-    # scipy.special.softmax takes twice as long if a prediction has a single row.
+    # For a single row, scipy.special.softmax takes twice as long as the code below.
     proba = by_class(logit)
     proba = proba - proba.max(axis=0)
     np.exp(proba, out=proba)
@@ -127,7 +127,8 @@ def by_class(scores):
 def centre_rows(scores):
     """Return scores minus their mean in every row, for maps with one common slope.
 
-    A constant added to all log scores of a row has no information about its class.
+    If a constant is added to all log scores of a row, the information about the class
+    of the row stays the same.
     """
     z = by_class(scores)
     return (z - z.mean(axis=0)).T
@@ -136,9 +137,10 @@ def centre_rows(scores):
 def log_normalise(scores):
     """Return the log-softmax of every row, for maps with a slope per class.
 
-    A constant that is added to all log scores of a row has no information, but it would
-    change the result if slopes are unequal. After the log-sum-exp is subtracted, the
-    logits and the log-probabilities of a model are equal.
+    If a constant is added to all log scores of a row, the predicted class probabilities
+    of the model stay the same. But with unequal slopes, the constant would change the
+    result of a calibrator. This function subtracts the log-sum-exp of the row. Then the
+    logits of a model and the log-probabilities of a model give the same result.
     """
     z = by_class(scores)
     z = z - z.max(axis=0)
@@ -149,9 +151,10 @@ def log_normalise(scores):
 def rest_log_odds(scores):
     """Return the log odds of every class against the rest, from softmax(scores).
 
-    The input and the result have shape (n, k). The probabilities of "the rest" are
-    added up; they are not computed as 1 minus the probability of the class. Therefore a
-    class of probability ``1 - 1e-30`` keeps its digits.
+    The input and the result have shape (n, k). The probability of "the rest" is the sum
+    of the probabilities of the other classes. It is not computed as 1 minus the
+    probability of the class. Therefore the log odds are accurate even for a class with
+    the probability ``1 - 1e-30``.
     """
     z = by_class(scores)
     top = z.argmax(axis=0), np.arange(z.shape[1])
@@ -209,8 +212,8 @@ def scores_from_proba(proba, *, clip=1e-7):
             "proba must have shape (n_samples,) or (n_samples, n_classes); got shape "
             f"{proba.shape}. Pass what predict_proba returns."
         )
-    # Rounding may leave values slightly above 1. If a value is NaN, both comparisons
-    # are false, and the check fails.
+    # Values slightly above 1 are allowed, because they can come from rounding. If a
+    # value is NaN, both comparisons are false, and the check fails.
     if not (np.all(proba >= 0) and np.all(proba <= 1 + 1e-6)):
         raise ValueError(
             "proba must lie in [0, 1]; got NaN or values outside. Log odds and "
@@ -220,7 +223,7 @@ def scores_from_proba(proba, *, clip=1e-7):
 
 
 def log_scale(proba, clip):
-    """Return the scores of :func:`scores_from_proba`, without its checks."""
+    """Return the same scores as :func:`scores_from_proba`, but check nothing."""
     if proba.ndim == 2 and proba.shape[1] == 1:
         proba = proba[:, 0]
     if proba.ndim == 1:
@@ -248,9 +251,9 @@ def smoothed_targets(class_count, smoothing):
 
     Platt's target is (N + 1) / (N + 2) instead of 1. Here the two pseudo-rows of
     Platt's rule are divided among the k classes, ``m = 2 * smoothing / k`` for each
-    class. For k = 2 the target is Platt's target, and for many classes the effect stays
-    small. The pseudo-rows hardly change the class frequencies, and a class without rows
-    gets m pseudo-rows.
+    class. For k = 2, the target is Platt's target. For many classes, the target hardly
+    differs from the label. The pseudo-rows hardly change the class frequencies, and
+    even a class without rows gets m pseudo-rows.
     """
     n_classes = class_count.shape[0]
     m = 2.0 * smoothing / n_classes

@@ -29,19 +29,20 @@ class SoftmaxObjective:
     each other class. Both arrays have the shape (k,) and are indexed by the class of
     the row.
 
-    In the loss, only the log-sum-exp is not linear in the parameters. Therefore the
-    targets are summed only once. If a constant is added to all entries of b, the loss
-    does not change, so the gradient is zero in that direction. A ridge on the Hessian
-    in that direction makes the system solvable, and the mean of b stays the same.
+    The targets enter the loss only by a term that is linear in the parameters.
+    Therefore the targets are summed only once. If a constant is added to all entries of
+    b, the loss does not change, so the gradient in this direction is zero. A ridge is
+    added to the Hessian in this direction. Then Newton's equations have a unique
+    solution, and the mean of b stays the same.
     """
 
     def __init__(self, z, codes, weight, own_target, other_target):
-        # The classes are the first axis: a sum over classes then adds long rows, which
-        # is several times faster.
+        # The classes are the first axis. Then a sum over the classes adds long
+        # contiguous rows, several times faster than with the classes as the last axis.
         self.z = np.ascontiguousarray(z.T)
         self.weight = weight / weight.sum()
-        # The target of a class is `other_target`, plus the difference to `own_target`
-        # for the class of the row.
+        # Every class has the target `other_target`. For the class of the row, the
+        # difference between `own_target` and `other_target` is added.
         common = self.weight * other_target[codes]
         extra = self.weight * (own_target - other_target)[codes]
         n_classes, n_rows = self.z.shape
@@ -51,7 +52,7 @@ class SoftmaxObjective:
         self.linear = np.concatenate([pull, self.target])
 
     def _blocks(self, theta):
-        """Yield scores, weights, exponentials, their sums and the subtracted maxima."""
+        """Yield scores, weights, exponentials, row sums of these, and row maxima."""
         k, n = self.z.shape
         a, b = theta[:k, np.newaxis], theta[k:, np.newaxis]
         size = max(1, _BLOCK // k)
@@ -72,7 +73,7 @@ class SoftmaxObjective:
         return value - theta @ self.linear
 
     def moves(self, step):
-        """Return a bound on the change of the difference between any two log odds."""
+        """Return a bound on the change of the difference of two log odds."""
         a, b = np.abs(step).reshape(2, -1)
         return 2 * (a * self._reach + b).max()
 
@@ -123,7 +124,7 @@ def fit_shared_slope(
 ):
     """Fit softmax(slope * z + intercept) exactly, with one slope for all classes.
 
-    The cases in which the slope is 1 or is refused are the same as in
+    If the slope cannot be estimated, or is zero or less, the result is chosen as in
     :func:`~skweight.calibration._engine.logistic.fit_slope`.
     """
     k = z.shape[1]
@@ -169,7 +170,7 @@ def fit_shared_slope(
 
 
 def log_mean_target(codes, weight, own_target, other_target):
-    """Return the centred logarithm of the mean target per class: a start for b."""
+    """Return the centred log of the mean target per class, as a start for b."""
     extra = np.bincount(
         codes, weight * (own_target - other_target)[codes], own_target.shape[0]
     )

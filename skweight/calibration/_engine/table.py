@@ -12,12 +12,13 @@ N_KNOTS = 65
 MOST_KNOTS = 1 << 11
 TOLERANCE = 1e-3
 REACH = 2.0
-# A table is stored in every model, so a table with more knots than this is simplified.
-# Knots that change the log odds by less than the tolerance are left out. Values are
-# stored in single precision.
+# Every model stores a table. Therefore a table with more than this number of knots is
+# simplified. Knots that change the log odds by less than the tolerance are left out.
+# Values are stored in single precision.
 MANY_KNOTS = 192
-# Intervals narrower than this part of the range are not divided. These intervals lie at
-# the jump of a step function, where accuracy does not matter.
+# An interval is not divided if it is narrower than this fraction of the range. So
+# narrow intervals occur only at the jump of a step function, where accuracy does not
+# matter.
 NARROW = 1 / 4096
 
 
@@ -46,8 +47,8 @@ class CurveTable:
         inside = np.quantile(scores, np.linspace(0, 1, N_KNOTS))
         knots = np.unique(np.concatenate([inside, kinks, [low - reach, high + reach]]))
         logit = _log_odds(predict(knots))
-        # Insert knots in the middle of intervals until linear interpolation is
-        # accurate.
+        # Insert knots in the middle of intervals until linear interpolation is accurate
+        # enough.
         while knots.shape[0] <= MOST_KNOTS:
             between = (knots[1:] + knots[:-1]) / 2
             exact = _log_odds(predict(between))
@@ -61,7 +62,7 @@ class CurveTable:
         return None
 
     def without(self, kinks):
-        """Return the arguments of `restored` that a model cannot compute by itself."""
+        """Return those arguments of `restored` that a model has to store."""
         kinks = np.unique(kinks)
         others = np.setdiff1d(self.knots, kinks, assume_unique=True)
         return np.packbits(np.isin(kinks, self.knots)), others
@@ -70,7 +71,7 @@ class CurveTable:
     def restored(cls, kinks, is_knot, others, predict):
         """Rebuild the table from its kinks, a flag per kink, and its other knots.
 
-        The flag of a kink is true if the kink is a knot.
+        For each kink, a flag is true if the kink is a knot of the table.
         """
         kinks = np.unique(kinks)
         is_knot = np.unpackbits(is_knot, count=kinks.size).astype(bool)
