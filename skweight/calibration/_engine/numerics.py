@@ -59,9 +59,9 @@ class Tails(NamedTuple):
     r"""Bounds that limit the log odds, and how strictly they limit the log odds.
 
     With equal weights, the bounds are Laplace's bounds, :math:`[1 / (N_- + 2), (N_+ +
-    1) / (N_+ + 2)]`. In general, one row of each class is added. The lower bound is the log odds of the
-    added positive row against all negative rows. The upper bound is the log odds of all
-    positive rows against the added negative row.
+    1) / (N_+ + 2)]`. In general, one row is added to each class. The lower bound is the
+    log odds of the added positive row against all negative rows. The upper bound is the
+    log odds of all positive rows against the added negative row.
     """
 
     low: float

@@ -52,7 +52,7 @@ class SoftmaxObjective:
         self.linear = np.concatenate([pull, self.target])
 
     def _blocks(self, theta):
-        """Yield scores, weights, exponentials, row sums of these, and row maxima."""
+        """Yield scores, weights, exponentials, sums of exponentials, and maxima."""
         k, n = self.z.shape
         a, b = theta[:k, np.newaxis], theta[k:, np.newaxis]
         size = max(1, _BLOCK // k)
