@@ -37,8 +37,8 @@ class AutoWeighting(BaseWeighting):
     The decision rule of ``decision="auto"`` does not depend on the chosen power. The
     rule always uses the full weights :math:`w_k` of `strategy`; the predicted label is
     :math:`\arg\max_k w_k p_k`. With ``strategy="balanced"`` and two classes, a label is
-    predicted if the probability of the label is above its prevalence. The weights in
-    training and the rule for labels are two separate choices.
+    predicted if the probability of the label is above the prevalence of the label. The
+    weights in training and the rule for labels are two separate choices.
 
     Parameters
     ----------

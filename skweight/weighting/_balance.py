@@ -40,12 +40,13 @@ class BalancedWeighting(ClassLevelWeighting):
         Weight of a row, for each class. The mean weight of the training rows is one.
         The weight is zero if all rows of the class have `sample_weight` zero.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
     ValueError
-        In `fit`, if `strength` is negative or not finite, or the input is unusable.
+        In `fit`, if `strength` is negative or not finite, or if the input cannot be
+        used.
 
     See Also
     --------
@@ -85,8 +86,8 @@ class BalancedWeighting(ClassLevelWeighting):
         present = masses > 0
         shares = masses[present] / masses.sum()
         weights = np.zeros(masses.size)
-        # The ratio is at most 1, so that a high power `strength` of the ratio does not
-        # overflow.
+        # The ratio is at most 1. Therefore the ratio to the power `strength` does not
+        # overflow, even for a large `strength`.
         weights[present] = (shares.min() / shares) ** self.strength
         return weights
 
@@ -100,10 +101,10 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
 
     Rows of a large class are similar, so each new row adds less information. The
     effective number of rows measures this information. For small classes, the effective
-    number is close to the count. For large classes, the effective number approaches its
-    maximum :math:`1/(1-\beta)`, so that large classes get nearly equal weights. Use
-    this strategy if full balancing gives very rare classes too much weight. The role of
-    the weights is emphasis: only training uses them.
+    number is close to the number of rows. For large classes, the effective number
+    approaches its maximum :math:`1/(1-\beta)`, so that large classes get nearly equal
+    weights. Use this strategy if full balancing gives very rare classes too much
+    weight. The role of the weights is emphasis: only training uses them.
 
     .. math:: w_c \propto \frac{1}{E_c}, \qquad E_c = \frac{1-\beta^{n_c}}{1-\beta}
 
@@ -127,12 +128,12 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
     effective_number_ : ndarray of shape (n_classes,)
         The effective number :math:`E_c` of rows of each class.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
     ValueError
-        In `fit`, if `beta` is outside [0, 1], or the input is unusable.
+        In `fit`, if `beta` is outside [0, 1], or if the input cannot be used.
 
     See Also
     --------
@@ -219,7 +220,7 @@ class ClassWeighting(ClassLevelWeighting):
     class_weight_ : ndarray of shape (n_classes,)
         Weight of a row, for each class. The mean weight of the training rows is one.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
@@ -305,7 +306,7 @@ class PriorWeighting(ClassLevelWeighting):
     class_weight_ : ndarray of shape (n_classes,)
         Weight of a row, for each class. The mean weight of the training rows is one.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------

@@ -88,7 +88,7 @@ class Passes:
         return self._sums
 
     def start(self):
-        """Return sums over unweighted rows, from which the moments get their scale."""
+        """Return sums over unweighted rows; the sums set the scale of the moments."""
         sums = self.sums(np.zeros(self.origin.size))
         if "mass" not in sums:
             raise ValueError(
@@ -99,7 +99,7 @@ class Passes:
         return sums
 
     def value(self, coef):
-        """Return the value, at the multipliers, of the dual function to minimise."""
+        """Return the dual function, which is minimised, at the given multipliers."""
         with np.errstate(over="ignore"):
             return np.log(self.sums(coef)["mass"] / self.mass)
 

@@ -1,7 +1,7 @@
 """The base class of all weighting strategies, and the product of strategies.
 
 A strategy learns one non-negative number per row. The *role* of the strategy says what
-the number means, and which steps use it:
+the number means, and which steps use the number:
 
 ``"population"``
     The number says how many rows of the population of interest a row stands for. The
@@ -45,7 +45,7 @@ from skweight.weighting._metadata import route_to_factors, sort_metadata
 class BaseWeighting(Documented, ReadOnce):
     r"""Base class of all weighting strategies.
 
-    Derive your own strategy from this class, then test it with
+    Derive your own strategy from this class, then test the strategy with
     :func:`skweight.testing.check_weighting`. A subclass sets `role` and implements
 
     - ``_learn(X, y, sample_weight, **metadata)``: learn from the training rows, and
@@ -73,7 +73,7 @@ class BaseWeighting(Documented, ReadOnce):
     Attributes
     ----------
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Examples
     --------
@@ -141,7 +141,7 @@ class BaseWeighting(Documented, ReadOnce):
         Returns
         -------
         weights : ndarray of shape (n_samples,)
-            Non-negative weights with a mean of one, if rows count by `sample_weight`.
+            Non-negative weights. Their mean, weighted by `sample_weight`, is one.
 
         Raises
         ------
@@ -184,14 +184,14 @@ class BaseWeighting(Documented, ReadOnce):
         Returns
         -------
         self : object
-            The fitted strategy, whose `weigh` gives the weights of any rows.
+            The fitted strategy; call `weigh` to get the weights of any rows.
 
         Raises
         ------
         TypeError
-            If sums are not enough for the strategy, or if it needs different sums.
+            If the strategy cannot learn from sums, or needs sums of another type.
         ValueError
-            If a `stabilizer` is set, because it needs the weights of all rows.
+            If a `stabilizer` is set: a stabilizer needs the weights of all rows.
         """
         if self._learns_from_cells:
             return self.fit(*rows_of_cells(statistics, self))
@@ -380,7 +380,7 @@ class BaseWeighting(Documented, ReadOnce):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances that the shared tests fit to rows with the given labels."""
+        """Return instances of this class for tests on rows with the given labels."""
         return [] if cls is BaseWeighting else [cls()]
 
 
@@ -407,7 +407,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
     factors_ : list of BaseWeighting
         The fitted strategies, in the order of `factors`, without nested products.
     scale_ : float
-        Mean, over the population, of the product of all emphasis weights.
+        Mean of the product of all emphasis weights, over the rows of the population.
 
     Raises
     ------
@@ -495,7 +495,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":
                 known = multiply(known, learned)
-        # The weights of each strategy have mean one, but their product may not.
+        # Each strategy's weights have mean one; the mean of their product can differ.
         self.scale_ = 1.0
         if weights["emphasis"] is not None:
             self.scale_ = self._mean(weights["emphasis"], known)

@@ -6,7 +6,11 @@ from skweight._utils.validation import is_sequence
 
 
 class FactorsByPosition(BaseEstimator):
-    """Base class of objects with a list `factors`, addressed as in ``1__strength``."""
+    """Base class of objects that hold other objects in a list, `factors`.
+
+    A parameter of an object in the list is named by the position, as in
+    ``1__strength``.
+    """
 
     def get_params(self, deep=True):
         """Return the parameters; factors' parameters are named like ``1__strength``.

@@ -27,7 +27,7 @@ class ClassLevelWeighting(BaseWeighting):
     class_weight_ : ndarray of shape (n_classes,)
         Weight of a row of each class.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Examples
     --------

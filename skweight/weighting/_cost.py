@@ -21,9 +21,9 @@ class CostWeighting(BaseWeighting):
 
     .. math:: w_i = \max_j C_{y_i j} - C_{y_i y_i}
 
-    with the costs of row :math:`i` at level "instance". At level "class", all rows of a
-    class have the same weight. No other class weights express the costs better, see
-    `CostMatrix.class_weight`.
+    where :math:`C` contains the costs of row :math:`i`, at level "instance". At level
+    "class", all rows of a class have the same weight. No other class weights express
+    the costs better; see `CostMatrix.class_weight`.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class CostWeighting(BaseWeighting):
         Weight of a row, for each class; only at level "class". The mean over the
         training rows is one.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------

@@ -23,7 +23,7 @@ from skweight.weighting._shift import SharedTarget
 # If a weighted mean and its target differ by at most this number of standard
 # deviations, the two count as equal.
 _REACHED = 1e-8
-# Ridge penalty with which the distance to an unreachable target is measured.
+# Ridge penalty for measuring the distance to a target that no weights can reach.
 _FAR = 1e-6
 
 
@@ -99,7 +99,7 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         Number of equally weighted rows that contain as much information as the weighted
         rows.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
@@ -303,10 +303,9 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
 class Balance(NamedTuple):
     """The fitted weights: multipliers of moments (balanced means), and excluded rows.
 
-    The wanted mean of a moment may be equal to the smallest or the largest value that
-    occurs in the training rows. Then only training rows with exactly this value can
-    have a positive weight. ``edges`` lists all moments of this kind, each with the
-    value.
+    The wanted mean of a moment can be the smallest or the largest value in the training
+    rows. Then only training rows with exactly this value can have a positive weight.
+    ``edges`` lists all moments of this kind, each with this smallest or largest value.
     """
 
     coef: np.ndarray
@@ -325,7 +324,7 @@ class Balance(NamedTuple):
 
 
 class _OutOfReachError(Exception):
-    """Error for means that no weights can reach: the dual problem has no minimum."""
+    """Error if no weights reach the wanted means: the dual problem has no minimum."""
 
 
 class _Dual:
@@ -371,7 +370,7 @@ class _Bounded:
 
 
 def balance(values, share, wanted, names, ridge=0.0):
-    """Return the weights closest to `share` for which `values` have the wanted mean.
+    """Return weights that give `values` the wanted means and are closest to `share`.
 
     A row may represent several identical rows; `share` then holds the total share of
     these rows.

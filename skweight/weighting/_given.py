@@ -8,7 +8,7 @@ from skweight.weighting._base import BaseWeighting
 
 
 class ColumnWeighting(BaseWeighting):
-    r"""Take the weights from a column of X, which the estimator never sees.
+    r"""Take the weights from a column of X; the estimator never sees this column.
 
     A weight in a column stays with its row in ``train_test_split``, in any
     cross-validation and in any search, with or without metadata routing. Use this
@@ -46,8 +46,8 @@ class ColumnWeighting(BaseWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if X has no such column, or if it contains negative, missing or
-        infinite values, or only zeros.
+        In `fit`, if X has no such column, or if the column contains negative, missing
+        or infinite values, or only zeros.
 
     See Also
     --------
@@ -86,9 +86,9 @@ class ColumnWeighting(BaseWeighting):
 class FunctionWeighting(BaseWeighting):
     r"""Compute the weights with your own function.
 
-    ``weighting=callable`` creates a `FunctionWeighting`. The function is called with
-    the training rows and labels as passed, and must return one non-negative number per
-    row.
+    ``weighting=callable`` creates a `FunctionWeighting`. The function gets the training
+    rows and labels in the form in which the user passed them to `fit`, and must return
+    one non-negative number per row.
 
     .. math:: w = \text{func}(X, y)
 

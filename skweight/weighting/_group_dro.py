@@ -88,12 +88,12 @@ class GroupDROWeighting(BaseModelWeighting):
     n_fits_ : int
         Number of models that were fitted to compute the weights.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
     ValueError
-        In `fit`, if there is no model, or if a row has no group. Also if a group has
+        In `fit`, if no model is given, or if a row has no group. Also if a group has
         fewer than two rows of positive weight, because the group then has no held-out
         loss.
     TypeError

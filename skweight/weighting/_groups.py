@@ -147,9 +147,9 @@ class GroupBalancedWeighting(GroupWeighting):
     :class:`GroupDROWeighting` with 26 to 51 fits. The strategy was better than all
     methods that do not use groups. Choose the strength by
     :func:`~skweight.metrics.worst_group_scorer`. The aim is a low loss in the worst
-    group. The strategy does not aim at equal decision rates, and may even make them
-    less equal; see :class:`ReweighingWeighting`. The role of the weights is emphasis:
-    only training uses them.
+    group. The strategy does not aim at equal decision rates, and can even make decision
+    rates less equal; see :class:`ReweighingWeighting`. The role of the weights is
+    emphasis: only training uses them.
 
     .. math:: w_{gc} \propto \left(\frac{n}{C\, n_{gc}}\right)^{\text{strength}}
 
@@ -189,12 +189,12 @@ class GroupBalancedWeighting(GroupWeighting):
         training rows is one. NaN for a combination without rows. There is one column if
         `by_label` is False.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
     ValueError
-        In `fit`, if a row has no group, or the column is missing.
+        In `fit`, if a row has no group, or if X lacks the column of the groups.
 
     Warns
     -----

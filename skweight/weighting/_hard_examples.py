@@ -60,12 +60,12 @@ class HardExampleWeighting(BaseModelWeighting):
     n_fits_ : int
         Number of models that were fitted to compute the weights.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
     ValueError
-        In `fit`, if there is no model, or if a class has a single row.
+        In `fit`, if no model is given, or if a class has a single row.
     TypeError
         In `fit`, if the model has no `predict_proba`. `weigh` always raises this error,
         because new rows have no out-of-fold probabilities.

@@ -27,12 +27,13 @@ _SMALLEST = 1e-9
 
 
 class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
-    r"""Weight classes so that their frequencies are those of a target without labels.
+    r"""Weight classes so that the class frequencies match a target without labels.
 
-    Use this strategy for label shift: class frequencies differ in deployment, but the
-    rows within each class have the same distribution. Examples are flu in winter and
-    spam during a campaign. A classifier is fitted on the training rows. The predictions
-    of the classifier for the target rows give an estimate of the class frequencies:
+    Use this strategy for label shift: class frequencies differ between training and
+    deployment, but the rows within each class have the same distribution. Examples are
+    flu in winter and spam during a campaign. A classifier is fitted on the training
+    rows. The predictions of the classifier for the target rows give an estimate of the
+    class frequencies:
 
     .. math:: w_k = p_{target}(k) / p_{source}(k)
 
@@ -80,7 +81,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     estimator_ : classifier
         Classifier fitted on all training rows.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
@@ -308,7 +309,7 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
 
 
 def in_reach(likelihoods):
-    """Return likelihoods, scaled so that squares do not overflow or become zero.
+    """Return likelihoods, scaled so that no square overflows or becomes zero.
 
     Only the ratios of likelihoods within a row matter. A class of almost zero weight
     can make these ratios extremely large; only extremely large ratios are changed.
@@ -356,8 +357,9 @@ def error_of_confusion(confusion, n_source, frequencies, n_target):
     def spread(p, n):
         return (np.diag(p) - np.outer(p, p)) / max(n, 1.0)
 
-    # An entry of the confusion matrix that counts no row may have a positive true
-    # share. Therefore one row is added to each column, spread evenly over its entries.
+    # Even if an entry of the confusion matrix counts no row, the true share can be
+    # positive. Therefore one row is added to each column, spread evenly over its
+    # entries.
     confusion = (confusion * n_source + 1 / len(confusion)) / (n_source + 1)
     noise = spread(confusion @ frequencies, n_target)
     for k, share in enumerate(frequencies):

@@ -40,7 +40,7 @@ def rows_of_cells(statistics, weighting):
 
 
 def refuse_stabilizer(weighting, what):
-    """Raise if a strategy limits large weights, which needs the weights of all rows."""
+    """Raise if a strategy limits large weights: this needs the weights of all rows."""
     if resolve_stabilizer(getattr(weighting, "stabilizer", None)) is not None:
         same = f": all rows of a {what} weigh the same" if what != "table" else ""
         raise ValueError(

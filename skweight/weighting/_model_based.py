@@ -47,7 +47,7 @@ class BaseModelWeighting(BaseWeighting):
     n_fits_ : int
         Number of models that were fitted to compute the weights.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Examples
     --------

@@ -73,8 +73,8 @@ class Moments:
     Parameters
     ----------
     terms : list of tuple of factors
-        A tuple of factors for each moment. The moment is the mean of the product of the
-        factors.
+        For each moment, a tuple of factors (powers or indicators). The moment is the
+        mean of the product of these factors.
     levels : dict
         For each column of categories, the values with a positive share in the target.
     """
@@ -207,7 +207,7 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
     share : ndarray of shape (n_target,)
         Share of each row in the target.
     degree : int
-        For a number, the means of all powers up to this degree are balanced.
+        For a numeric column, the means of all powers up to this degree are balanced.
     interactions : bool
         Whether to balance the means of products of two columns, too.
 
@@ -335,7 +335,7 @@ def check_shares(shares, values, name):
 
 
 def _common_columns(source, target):
-    """Return the columns of the target; raise if the training rows lack one of them."""
+    """Return the columns of the target; raise if the training rows lack a column."""
     named = [column_names(table.X) is not None for table in (source, target)]
     if all(named):
         known = source.columns()

@@ -16,8 +16,8 @@ _REACHED = 1e-10
 class RakingWeighting(BaseWeighting):
     r"""Weight rows so that several columns have exactly the known shares.
 
-    Raking is a standard method of survey statistics. It needs only the known shares of
-    single columns, called margins, such as "51 % women" and "22 % under 30" from a
+    Raking is a standard method of survey statistics. Raking needs only the known shares
+    of single columns, called margins, such as "51 % women" and "22 % under 30" from a
     census. Shares of combinations are not needed. For one column after the other,
     weights are multiplied by factors, until the weighted rows have all these shares.
     The odds ratios between columns stay the same. The role of the weights is
@@ -59,15 +59,15 @@ class RakingWeighting(BaseWeighting):
     gap_ : float
         Largest difference between a weighted share and the known share.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
     ValueError
         In `fit`, if the shares of a column do not sum to one, or if the known shares
         contradict each other because some combinations of values have no row. Also if a
-        value in the rows is missing or has no share, or if no row has a value that has
-        a positive share.
+        value in the rows is missing or has no share, or if no row has a value with a
+        positive share.
 
     See Also
     --------
@@ -264,7 +264,7 @@ def _codes(columns, by_value):
 
 
 def _distinct(codes, mass, sizes):
-    """Return the distinct rows of value positions, and the total weight of each."""
+    """Return each distinct combination of value positions, and the total weights."""
     if np.prod(np.array(sizes, dtype=float)) < 2**62:
         keys, rows = np.unique(
             np.ravel_multi_index(codes.T, sizes), return_inverse=True

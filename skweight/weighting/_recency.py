@@ -38,8 +38,8 @@ class RecencyWeighting(BaseWeighting):
     now : float, datetime or str, default=None
         Time at which a row has age zero; later rows raise an error. The value does not
         change the weights, because weights are divided by their mean. None means the
-        time of the newest training row of positive weight. Later rows in `weigh` are
-        then allowed, and get a larger weight.
+        time of the newest training row of positive weight. With None, `weigh` accepts
+        rows that are later than this time, and gives them a larger weight.
     drop : bool, default=False
         Whether a time column is hidden from the estimator and from other strategies. If
         False, the estimator may learn from this column, and X must contain this column
@@ -55,7 +55,7 @@ class RecencyWeighting(BaseWeighting):
         Time at which a row has age zero. If times are dates, this is a number of
         seconds since 1970 in UTC.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------

@@ -54,18 +54,18 @@ class ReweighingWeighting(GroupWeighting):
         Weight of a row, for each combination of group and label. The mean weight of the
         training rows is one. NaN for a combination without rows.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
     ValueError
-        In `fit`, if a row has no group, or the column is missing.
+        In `fit`, if a row has no group, or if X lacks the column of the groups.
 
     Warns
     -----
     DegenerateWeightsWarning
         If a combination of group and label has a single row, and this row has more than
-        ten times the mean weight. Also if a group has no row of some label.
+        ten times the mean weight. Also if a group has no row of one of the labels.
 
     See Also
     --------

@@ -116,12 +116,12 @@ class SharedTarget(BaseEstimator):
 class DensityRatioWeighting(SharedTarget, BaseWeighting):
     r"""Weight training rows so that they represent a target population.
 
-    Use this strategy for covariate shift: the distribution of the features differs in
-    deployment, but labels depend on the features in the same way. The weight is the
-    ratio of the density in the target to the density in the source (the training
-    population). By default, several methods for this ratio are compared on held-out
-    rows, and the best method is used; the attribute `reason_` names this method and
-    explains the choice.
+    Use this strategy for covariate shift: the distribution of the features differs
+    between training and deployment, but labels depend on the features in the same way.
+    The weight is the ratio of the density in the target to the density in the source
+    (the training population). By default, several methods for this ratio are compared
+    on held-out rows, and the best method is used; the attribute `reason_` names this
+    method and explains the choice.
 
     .. math:: w(x) = p_{target}(x) / p_{source}(x)
 
@@ -183,7 +183,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     reason_ : str
         The chosen method and the reason for the choice, if `estimator` is a search.
     scale_ : float
-        Mean of the raw weights. All raw weights are divided by this number.
+        Mean of the weights before scaling. All weights are divided by this number.
 
     Raises
     ------
@@ -191,8 +191,8 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         In `fit`, if `estimator` is neither a name, nor an estimator of ratios, nor a
         classifier.
     ValueError
-        In `fit`, if there is no target, or if its columns do not match the training
-        rows.
+        In `fit`, if there are no target rows, or if the columns of the target rows and
+        of the training rows do not match.
 
     Warns
     -----
@@ -270,7 +270,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         X_target : array-like of shape (n_target, n_features), default=None
             Rows of the target. None uses the rows of the constructor. Inside a search
             or a cross-validation, use the constructor: scikit-learn splits an argument
-            of `fit` into folds if it has as many rows as X.
+            of `fit` into folds if the argument has as many rows as X.
 
         Returns
         -------
