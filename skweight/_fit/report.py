@@ -32,9 +32,10 @@ def report_on(
     conformal=None,
     balancing=None,
 ):
-    """Return the report of a classifier's fit; `warned` contains its warnings.
+    """Return the report of a classifier's fit; `warned` has the warnings of the fit.
 
-    `balancing` is the result of `balances_itself` for the estimator, if it is known.
+    `balancing` is the result of `balances_itself` for the estimator, if already
+    computed.
     """
     if balancing is None:
         balancing = balances_itself(request.estimator)
@@ -71,7 +72,7 @@ def report_on(
 
 
 def _reliability(request, weighed, fitted, calibrated):
-    """Return the class frequencies of held-out rows, in bins of the probability."""
+    """Return the class frequencies of held-out rows, in bins by probability."""
     held_out = fitted.held_out
     if calibrated.proba is None:
         return []
@@ -108,7 +109,7 @@ def _early_stopping(request, fitted):
 
 
 def report_on_regression(request, weighed, fitted, tails, warned=(), intervals=None):
-    """Return the report of a regressor's fit; `warned` contains its warnings."""
+    """Return the report of a regressor's fit; `warned` has the warnings of the fit."""
     return RegressionReport(
         **weighed.figures,
         weighting=describe_weighting(weighed.weighting),
@@ -136,7 +137,8 @@ def keep(
 ):
     """Set all attributes that the fit of a classifier has learned, all at once.
 
-    `report` is the report. After `partial_fit`, it is a function that makes the report.
+    After `fit`, `report` is the report; after `partial_fit`, `report` is a function
+    that makes the report.
     """
     population = request.weights.population
     return set_learned(

@@ -1,8 +1,9 @@
 """Weights for rows that arrive in chunks.
 
 A strategy normally learns from all rows at once. In a stream it uses decaying sums:
-class masses, and the mean of the raw weights. The sums already include the chunk whose
-weights are computed from them. So a stream of one chunk has the same weights as a fit.
+class masses, and the mean of the raw weights. The weights of a chunk are computed from
+sums that already include this chunk. So a stream of one chunk has the same weights as a
+fit.
 """
 
 from copy import copy
@@ -25,7 +26,7 @@ from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class Fade:
-    """Decay factors at the end of a chunk, for each row of it and for earlier rows."""
+    """Decay factors at the end of a chunk, for rows of the chunk and earlier rows."""
 
     def __init__(self, codes, n_classes, half_life):
         self.before, self.within, self.codes = 1.0, None, codes
@@ -37,7 +38,7 @@ class Fade:
             self.of_ones = np.bincount(codes, self.within, n_classes)
 
     def by_class(self, sums, values):
-        """Return sums per class after adding a chunk; weights None stands for ones."""
+        """Return sums per class after adding a chunk; `values` None stands for ones."""
         if values is None:
             return self.before * sums + self.of_ones
         values = multiply(values, self.within)
@@ -45,7 +46,7 @@ class Fade:
 
 
 class _Factor:
-    """One strategy in a stream, with the sums that it needs."""
+    """One strategy in a stream, with the running sums that the strategy needs."""
 
     def __init__(self, weighting, classes):
         self.weighting = clone(weighting)
@@ -114,11 +115,13 @@ class Stream:
         self.given = self.counted = self.population = zeros
         self.training = self.squares = self.full = zeros
         self.largest = 0.0
-        # Parameters by which the learner balances classes; whether it accepts weights.
+        # Parameters by which the learner balances classes; whether the learner accepts
+        # weights.
         self.balancing, self._takes_weights = balancing, None
 
     def copy(self):
-        """Return a copy that can learn a chunk while the original stays unchanged.
+        """Return a copy of the stream; the copy can learn, the original stays
+        unchanged.
 
         The copy shares the random generator.
         """
@@ -127,7 +130,7 @@ class Stream:
         return twin
 
     def weigh(self, X, y, codes, sample_weight, normalize, stabilizer):
-        """Add a chunk to the sums; return its population weights and emphasis."""
+        """Add a chunk to the sums; return its population and its training weights."""
         fade = Fade(codes, self.classes.size, self.streaming.half_life)
         unit = 1.0
         if sample_weight is not None and normalize:
@@ -153,13 +156,14 @@ class Stream:
         return None if population is None else population / unit, emphasis
 
     def _warmed_up(self, population, emphasis, fade):
-        """Return the emphasis (training weights), reduced early in the stream.
+        """Return the training weights of a chunk, reduced early in the stream.
 
-        During the warm-up of a stream, training weights grow to their full size.
+        At the beginning of a stream (the warm-up), training weights grow from one to
+        their full size.
 
-        The returned training weights have mean one, also during the warm-up. Small
-        deviations come from earlier rows: their weights were computed when fewer rows
-        of their class were known.
+        The returned training weights have a mean of about one, also during the warm-up.
+        The mean is not exactly one because the weights of earlier rows were computed
+        when fewer rows of each class were known.
         """
         if self.streaming.warmup is None or emphasis is None:
             return emphasis
@@ -188,16 +192,16 @@ class Stream:
     def draw(self, weights, model, unsupported):
         """Return which rows of a chunk to learn from, and their weights.
 
-        If the rows are None, every row is used once. If the weights are None, there are
-        no weights.
+        Returns positions of rows and weights of these rows. Positions None: every row
+        is used once. Weights None: all weights are one.
         """
         drawn = DRAWN_SHARE[self.streaming.mode]
         if unsupported == "resample" and not self.takes_weights(model):
             drawn = 1.0
         if weights is None or not drawn:
             return None, weights
-        # Systematic sampling: a row of weight w is drawn floor(w ** s) times or once
-        # more, where s is `drawn`; the average is w ** s.
+        # Systematic sampling: where s is `drawn`, a row of weight w is drawn w ** s
+        # times on average: floor(w ** s) times, or one more time.
         ends = np.floor(np.cumsum(weights**drawn) + self.rng.uniform())
         if ends[-1] == 0 and not self.n_learned:
             ends[np.argmax(weights) :] = 1  # a model without any row cannot predict
@@ -250,10 +254,10 @@ class Stream:
         )
 
     def resume(self, report, weighting, mass, inner_multiplier):
-        """Continue a fit, from its report, its strategy and its sum of weights.
+        """Continue a fit, from the report, strategy and sum of weights of the fit.
 
-        The report includes class factors that the estimator applies itself; the sums of
-        the stream do not.
+        If the estimator itself multiplies classes by factors, the report includes these
+        factors. The sums of the stream do not include them.
         """
         self.deliveries = report.deliveries
         self.n_rows, self.n_left_out = report.n_rows, report.n_left_out
@@ -275,8 +279,8 @@ class Stream:
         for position, factor in enumerate(self.factors):
             before = factor.weighting.role == "population"
             factor.masses = self.counted if before else self.population
-            # For a strategy that was not in the fit, only the numbers of rows are
-            # known.
+            # If a strategy was not part of the fit, its weights are not known, only the
+            # numbers of rows.
             of_fit = fitted[position] if position < len(fitted) else None
             is_same = type(of_fit) is type(factor.weighting)
             factor.raw = (of_fit.scale_ if is_same else 1.0) * factor.masses

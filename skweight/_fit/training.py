@@ -2,9 +2,9 @@
 
 The steps are: compute population weights and emphasis (training weights beyond the
 population weights), stabilize them, resample, set the mean weight to one, and fit with
-the weights. One object applies them to the whole training set and to the training rows
-of every fold. A fold model thus differs from the final model only by its rows. Only the
-strategy and the resampler may need class labels.
+the weights. One object applies these steps to the whole training set and to the
+training rows of every fold. So a fold model differs from the final model only by the
+rows. No step needs class labels, except the strategy and the resampler.
 """
 
 from typing import NamedTuple
@@ -41,9 +41,9 @@ from skweight.weighting._class_level import join_levels, split_by_level
 class Rows(NamedTuple):
     """The data that an estimator is fitted on.
 
-    If weights are None, they are ones. If some rows are held out for early stopping,
-    ``kept`` has the positions of the other rows before any resampling; otherwise it is
-    None.
+    ``weights`` None stands for weights of one. If some rows are held out for early
+    stopping, ``kept`` has the positions of all other rows, before resampling; otherwise
+    ``kept`` is None.
     """
 
     X: object
@@ -64,9 +64,9 @@ class Training:
     """How an estimator is fitted with weights, on all rows or on the rows of a fold.
 
     With a resampler, row weights are learned before resampling, and are resampled with
-    the rows. Emphasis (training weights beyond the population weights) that depends on
-    the class alone is learned after resampling, on the rows that the estimator will
-    see. Emphasis is stabilized after all weights in its product are known.
+    the rows. Class weights that only change the training are learned after resampling,
+    on the rows that the estimator will see. Training weights are a product of several
+    weights; they are stabilized when all weights of the product are known.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Training:
     weighting_ : weighting or None
         The fitted strategy, available after `weigh`; with a resampler, after `prepare`.
     raw : RoleWeights
-        Population weights and emphasis as in `by_role`, but before the stabilizer.
+        The same two arrays of weights as in `by_role`, but before the stabilizer.
     by_role : RoleWeights
         Weights of the original rows, separated into population weights and emphasis
         (training weights beyond them); None means ones.
@@ -133,8 +133,8 @@ class Training:
     def weigh(self, X, y, passed, metadata):
         """Learn population weights and emphasis of the rows, and stabilize both.
 
-        X still has the columns that only the strategy may see. `given` are the weights
-        of the caller, separated into population weights and emphasis (training weights
+        X still has the columns that only the strategy uses. `given` are the weights of
+        the caller, separated into population weights and emphasis (training weights
         beyond them).
         """
         sample_weight = self._check_sample_weight(passed.population, X)
@@ -151,7 +151,7 @@ class Training:
         return self
 
     def of(self, rows, n_samples):
-        """Return the same training for some of the rows, with their present weights."""
+        """Return the same training for a part of the rows, with unchanged weights."""
         self._prepared = None  # any fit on all rows is already done
         part = Training(
             self.estimator,
@@ -182,10 +182,10 @@ class Training:
         return self._mean_one(self.weights, self.by_role.population)
 
     def prepare(self, X, y):
-        """Return the rows that an estimator will see; the next `fit` uses them.
+        """Return the rows that an estimator will see; the next `fit` uses these rows.
 
-        Validation rows are separated here. The other rows are resampled. Then class
-        weights are computed from the new class frequencies.
+        First, validation rows are separated. Then all remaining rows are resampled, and
+        class weights are computed from the class frequencies after resampling.
         """
         rows, validation = Rows(X, y, *self.by_role, self.fit_params), None
         if self.validation is not None:
@@ -218,7 +218,7 @@ class Training:
         """Return rows with class weights corrected for the rounding of the subsample.
 
         The number of drawn rows of a class is rounded. To undo class weights exactly,
-        the class masses of the rounded numbers are needed.
+        the fit needs the class masses that follow from the rounded numbers.
         """
         codes = encode_labels(np.asarray(rows.y))[1]
         factor = whole_rows(rows.weights, codes)

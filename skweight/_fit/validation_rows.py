@@ -1,8 +1,9 @@
-"""Validation rows for early stopping: cut from the training rows, or passed.
+"""Validation rows for early stopping: a part of the rows of a fit, or passed rows.
 
 Validation rows represent the population: they have population weights, without class
-weights or other weights for training. They are not resampled, and no model is trained
-on them. In a Pipeline, the fitted transformers are applied to validation rows.
+weights or other weights for training. Validation rows are not resampled, and no model
+is trained on them. In a Pipeline, the fitted transformers are applied to validation
+rows.
 """
 
 from contextlib import contextmanager
@@ -41,7 +42,8 @@ class ValidationRows:
     offsets : dict
         Offsets that are added to the scores of these rows, by argument name.
     pipelines : list of Pipeline
-        Pipelines whose steps come before the learner, the outermost first.
+        Pipelines whose steps come before the learner, starting with the outermost
+        Pipeline.
     X_train, y_train : array-like
         The data that the learner is fitted on, if these data are known.
     """
@@ -55,7 +57,7 @@ class ValidationRows:
     y_train: object = None
 
     def of(self, rows):
-        """Return all validation rows, whatever part of the training rows is used."""
+        """Return all validation rows, for any part of the rows that a model is fit on."""
         return self
 
     def apart(self, rows, random_state):
@@ -67,11 +69,11 @@ class ValidationRows:
         return replace(self, y=positions_of(self.y, labels, owner="validation"))
 
     def inside(self, estimator):
-        """Return the validation rows, with the steps that precede a learner.
+        """Return the validation rows together with the steps before the learner.
 
         This method is called just before the estimator is fitted. The fit of the
-        estimator then fits the steps, and the fitted steps can transform the validation
-        rows.
+        estimator then fits the steps before the learner, and the fitted steps transform
+        the validation rows.
         """
         return replace(self, pipelines=pipelines_of(estimator)[0])
 
@@ -108,7 +110,8 @@ class Cut:
     fraction : float
         Share of the rows, in (0, 1).
     stratify : bool
-        Whether y contains classes. The share is then taken from each class.
+        Whether y contains classes. If True, `fraction` is the share of the rows of each
+        class.
     groups : ndarray of shape (n_samples,) or None
         Rows of one group stay together. None: there are no groups.
     """
@@ -118,7 +121,7 @@ class Cut:
     groups: np.ndarray | None
 
     def of(self, rows):
-        """Return the cut of validation rows for fits on a part of the training rows."""
+        """Return a `Cut` with the same settings for a part of the training rows."""
         if self.groups is None:
             return self
         return replace(self, groups=self.groups[rows])
@@ -156,7 +159,7 @@ class Cut:
         return rows, validation
 
     def _choose(self, y, counted, random_state):
-        """Return positions of validation rows, drawn from rows with positive weight."""
+        """Draw validation rows from rows with positive weight; return the positions."""
         codes = np.zeros(counted.size, dtype=np.intp)
         classes = None
         if self.stratify:
@@ -191,7 +194,7 @@ class Cut:
 
 
 def pipelines_of(estimator):
-    """Return the Pipelines around the learner, the outermost first, and the learner."""
+    """Return the Pipelines around the learner (outermost first), and the learner."""
     pipelines = []
     while hasattr(estimator, "steps") and not hasattr(estimator, "_fit_with_roles"):
         pipelines.append(estimator)
@@ -243,7 +246,7 @@ def resolve_validation(fraction, passed, estimator, arguments, classes, *, hidde
 
 
 def check_can_stop(estimator, fit_params):
-    """Raise unless the learner takes validation rows and has a patience."""
+    """Raise unless the learner accepts validation rows and its patience is set."""
     if isinstance(estimator, FrozenEstimator):
         raise ValueError(
             "validation rows are not used, because a FrozenEstimator is not fitted. Do "

@@ -1,9 +1,10 @@
-"""Warnings about rows that a learner monitors for early stopping, or is fitted on.
+"""Warnings about the validation rows of early stopping, and the rows of a subsample.
 
-Validation rows should be original rows with population weights. If they contain copies
-of training rows, their loss never gets worse. If they have class weights, training
-stops far too soon. If a learner without weights gets a subsample of rows, a few large
-weights should not make the subsample small.
+Validation rows should be original rows with population weights. If validation rows
+contain copies of training rows, the loss on them never gets worse. If validation rows
+have class weights, training stops far too soon. Some learners accept no weights and are
+fitted on a subsample of the rows. A few large weights should not make this subsample
+small.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ from skweight.delivery._one import is_drawn_for, takes_sample_weight
 from skweight.exceptions import DegenerateWeightsWarning, DoubleCountingWarning
 from skweight.weights import effective_sample_size
 
-# A class that keeps fewer rows than this in a subsample causes a warning.
+# If a subsample has fewer rows of a class than this number, there is a warning.
 FEW_DRAWN = 10
 
 
@@ -99,10 +100,10 @@ def _warn_of_own_rows(request, weighed, learner, family):
 
 
 def _warn_of_weighted_accuracy(learner, off):
-    """Warn if a learner will stop early by an accuracy that includes class weights.
+    """Warn if a learner stops early by an accuracy that is computed with class weights.
 
     There is no warning for boosted trees, which stop by their loss: in measurements,
-    class weights did not make them worse.
+    stopping by a loss with class weights did not make the models worse.
     """
     if not stops_by_accuracy(learner):
         return
@@ -119,8 +120,8 @@ def _warn_of_weighted_accuracy(learner, off):
 def warn_of_small_subsample(request, weighed):
     """Warn if a few large weights leave too few rows of a class in a subsample.
 
-    With class weights, the class with the largest weight keeps all rows, but another
-    class may keep almost no rows.
+    A subsample by class weights contains all rows of the class with the largest weight,
+    but perhaps almost no rows of another class.
     """
     weights = weighed.training.weights
     if request.params["unsupported"] != "subsample" or weights is None:

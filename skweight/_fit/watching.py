@@ -1,8 +1,8 @@
 """How to pass validation rows to early-stopping learners, by family of learners.
 
 All differences between the libraries are here: the argument names of validation rows
-and their weights, the parameter for the patience, the default metric, and the number of
-rounds of a fitted model.
+and their weights, the parameter for the patience (rounds without improvement before the
+stop), the default metric, and the number of rounds of a fitted model.
 """
 
 import warnings
@@ -124,7 +124,7 @@ _METRIC_OF_LIGHTGBM = ("metric", "metrics", "metric_types")
 class LightGBM(Family):
     """``eval_X`` and ``eval_y``, or ``eval_set`` before version 4.7.
 
-    LightGBM stops as soon as one metric no longer falls, so its default metric is off.
+    LightGBM stops if any metric no longer improves, so the default metric is off.
     """
 
     patience = "early_stopping_round=50"
@@ -288,8 +288,9 @@ class Skorch(Family):
 class Keras(Family):
     """``validation_data``, encoded as scikeras encodes the training rows.
 
-    Keras metrics are means over batches, but the refined loss (log loss after
-    recalibration) is not. So the fit monitors ``val_loss`` with population weights.
+    The refined loss (log loss after recalibration) cannot be a metric of Keras, because
+    metrics of Keras are means over batches. So the fit monitors ``val_loss`` with
+    population weights.
     """
 
     patience = "callbacks=[keras.callbacks.EarlyStopping(patience=20)]"
@@ -330,8 +331,9 @@ _BY_PACKAGE = {
 _HIST = HistGradientBoosting()
 # Classes are compared by name, because importing scikit-learn's ensembles takes time.
 _HISTS = {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"}
-# Learners that hold out rows themselves and accept no validation rows. For each
-# learner, the parameter that turns holding out on, and the value that turns it off.
+# Learners that hold out rows themselves and accept no validation rows. Each line has
+# the learner, the parameter that makes the learner hold out rows, and the value of this
+# parameter for which the learner holds out no rows.
 _BY_THEMSELVES = {
     "BaseGradientBoosting": ("n_iter_no_change", None),
     "BaseMultilayerPerceptron": ("early_stopping", False),
@@ -354,9 +356,9 @@ def family_of(learner):
 
 
 def own_rows_off(learner, n_rows):
-    """Return the setting by which a learner holds out no validation rows, or None.
+    """Return the setting that turns off a learner's own validation rows, or None.
 
-    Rows that a learner holds out for other purposes than early stopping are ignored.
+    None if the learner holds out rows only for a purpose other than early stopping.
     `n_rows` is the number of rows of the fit.
     """
     names, params = _names(learner), params_of(learner)
@@ -397,13 +399,13 @@ def no_validation_rows(learner):
 
 
 def refined_loss(learner):
-    """Return the metric to monitor, for the outputs that the library passes to it."""
+    """Return the metric to monitor, for outputs in the form used by the learner."""
     objective = learner.get_params(deep=False).get("objective")
     return RefinedLogLoss(raw=callable(objective) or gives_raw_scores(learner))
 
 
 def _said(params, *names):
-    """Return ``name=value`` of the first name that has a value, or None."""
+    """Return ``name=value`` for the first of the names that has a value, or None."""
     said = [f"{name}={params[name]!r}" for name in names if params.get(name)]
     return said[0] if said else None
 

@@ -37,11 +37,11 @@ class Weighed(NamedTuple):
     weighting : weighting or None
         The fitted strategy.
     population : ndarray of shape (n_samples,) or None
-        Population weights: how many rows of the population each row stands for; None
-        means ones.
+        Population weights: the number of rows of the population that each row
+        represents; None means ones.
     emphasis : ndarray of shape (n_samples,) or None
-        The factor by which the fit multiplies the population weights. This factor
-        includes resampling, as a factor for each class.
+        For each row, the factor by which the training multiplies the population weight.
+        The factor includes the effect of resampling on the class of the row.
     raw : RoleWeights or None
         Weights before the stabilizer; None after the checks have used them.
     is_weighted : bool
@@ -50,10 +50,11 @@ class Weighed(NamedTuple):
         Report arguments that follow from the weights: numbers of rows, shares in [0,
         1], effective rows.
     splits : Splits or None
-        Pairs of training and held-out rows, if the weights depend on the pairs.
+        Pairs of training and held-out rows, if the weights depend on these pairs;
+        otherwise None.
     choice : Choice or None
-        How the emphasis was chosen, and the fits made for this choice. None if nothing
-        was chosen.
+        How class weights or a sampler were chosen for ``weighting="auto"``, and the
+        fits made for this choice. None if nothing was chosen.
     """
 
     X: object

@@ -1,7 +1,8 @@
 """The base class of estimators that wrap another estimator to fit it with weights.
 
-The base handles parts given by a short name, the routing of metadata to the parts, the
-tags of the wrapped estimator, and columns that the wrapped estimator must not see.
+The base class handles four tasks: parameters given by a short name, the routing of
+metadata, the tags of the wrapped estimator, and columns that the wrapped estimator must
+not see.
 """
 
 from copy import copy
@@ -28,10 +29,10 @@ from skweight.weighting._base import factors_of, fitted_factors_of
 
 
 class LearnedInFit:
-    """A placeholder of the attribute ``report_``, until a fit sets the attribute.
+    """A descriptor that stands for the attribute ``report_`` until a fit sets it.
 
-    `partial_fit` sets only a function that makes the report, because most reports of a
-    stream are never read.
+    `partial_fit` stores only a function that makes the report, because most reports of
+    a stream are never read.
     """
 
     def __get__(self, instance, owner):
@@ -66,7 +67,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
             cls.__init__ = suggests_names(cls.__init__)
 
     def set_params(self, **params):
-        """Set parameters, also of a strategy or calibrator given by its name.
+        """Set parameters, also those of a strategy or calibrator given by a short name.
 
         Parameters
         ----------
@@ -162,7 +163,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
         return self._mean_over_models("coef_")
 
     def _parts(self):
-        """Return the parts for a diagram: pairs of a name and an object or a text."""
+        """Return the parts of a diagram: pairs of a name and an object or a text."""
         fitted = vars(self)
         weighting = fitted.get("weighting_") or self._resolved("weighting")
         parts = [("weighting", weighting)]
@@ -241,8 +242,9 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
 def check_fitted(wrapper, attribute):
     """Raise unless a wrapper is fitted.
 
-    The check of scikit-learn first collects the tags of all wrapped objects. Collecting
-    the tags takes longer than all other work of the wrapper to predict one row.
+    The check of scikit-learn is called only if the attribute is missing, because this
+    check first collects the tags of all wrapped objects. Collecting tags takes longer
+    than all other work of the wrapper for the prediction of one row.
     """
     if attribute not in vars(wrapper):
         check_is_fitted(wrapper, attribute)
@@ -251,9 +253,10 @@ def check_fitted(wrapper, attribute):
 def set_learned(wrapper, model, weighed, hidden, **learned):
     """Set all attributes that a fit has learned, together at the end of the fit.
 
-    Until the end of the fit, the attributes of the previous fit stay, so a failed fit
-    changes nothing. Meanwhile the models of both fits are in memory. Attributes of the
-    fitted `model` about its features are copied.
+    The attributes of the previous fit stay until the end of the new fit, so a failed
+    fit changes nothing. During the new fit, the models of both fits are in memory.
+    Attributes about features, such as ``n_features_in_``, are copied from the fitted
+    `model`.
     """
     of_features = ("n_features_in_", "feature_names_in_")
     learned |= {
@@ -269,7 +272,7 @@ def set_learned(wrapper, model, weighed, hidden, **learned):
 
 
 def _without_targets(weighting):
-    """Remove the target rows from a fitted strategy; only the fit needs them.
+    """Remove the target rows from a fitted strategy; only the fit needs target rows.
 
     Target rows may be confidential, so a stored model must not contain them.
     """

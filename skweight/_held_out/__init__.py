@@ -4,5 +4,6 @@
 calibrator, the decision and the report all use the scores of these models. ``oob``
 scores each row by those trees of a forest that did not draw the row. ``left_out`` fits
 one model on a part of the rows, and scores the remaining rows. ``outputs`` reads the
-outputs of a model. ``scores`` cross-fits an estimator for strategies and reports.
+outputs of a model. ``scores`` fits one model per fold to get scores for strategies and
+reports.
 """

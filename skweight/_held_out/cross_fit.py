@@ -1,8 +1,8 @@
 """Held-out scores that the calibrator, the decision and the report share.
 
 The calibrator, the decision and the report use the same held-out scores. With k folds,
-this needs k + 1 fits. A calibrator wrapped by a second cross-validation would need k x
-(k + 1) fits.
+the wrapper makes k + 1 fits. With a second cross-validation for the calibrator, there
+would be k x (k + 1) fits.
 """
 
 from typing import NamedTuple
@@ -23,9 +23,9 @@ class HeldOut(NamedTuple):
 
     ``rows`` are the positions of the held-out rows, in the order of ``outputs``. A row
     appears more than once if several splits test it. ``source`` is a text that says
-    where the outputs come from. Some rows may have been held out with a higher
-    probability than others. To correct this, the population weights are multiplied by
-    ``factor``; None means factors of one.
+    where the outputs come from. If rows were held out with different probabilities, the
+    population weights are multiplied by ``factor`` to correct this. ``factor`` None
+    means factors of one.
     """
 
     outputs: np.ndarray
@@ -46,16 +46,16 @@ def cross_fit(
 ):
     """Fit one model for every split; return the models, and outputs on held-out rows.
 
-    A split may have no held-out rows; then only its model is fitted. ``method`` is the
-    name of the output method, or a function that returns this name for a fitted model.
-    Models are returned for the first ``n_kept`` splits, as pairs of a fitted estimator
-    and the records of how the weights were passed. If ``progress`` is not None, it
-    reports each fit.
+    For a split without held-out rows, the model is fitted but gives no outputs.
+    ``method`` is the name of the output method, or a function that returns this name
+    for a fitted model. Models are returned for the first ``n_kept`` splits, as pairs of
+    a fitted estimator and the records of how the weights were passed. If ``progress``
+    is not None, ``progress`` reports each fit.
     """
     (X,) = indexable(X)  # some sparse formats cannot be indexed by rows
     n_samples = n_rows(X)
-    # All training parts are created before the first model is fitted, because creating
-    # them (`training.of`) may fit models of a weighting, too.
+    # The training objects of all splits (`training.of`) are created before the first
+    # model is fitted, because their creation can fit models of a weighting, too.
     parts = [training.of(train, n_samples) for train, _ in splits]
     k = len(splits)
     calls = (

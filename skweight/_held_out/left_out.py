@@ -16,7 +16,7 @@ from skweight._utils.validation import encode_labels
 
 
 def check_leaves_out(estimator):
-    """Raise if nobody can know which rows the estimator will be fitted on."""
+    """Raise if the fit cannot know on which rows the estimator will be fitted."""
     if learner_of(estimator) is estimator:
         return
     raise ValueError(
@@ -34,8 +34,9 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     :math:`\pi_i` if it is a training row. The row is then held out with probability
     :math:`h_i = s_k + (1 - s_k)(1 - \pi_i)`, where :math:`s_k` is the share of test
     rows among the rows of class :math:`k`. The calibrator and the decision multiply the
-    weight of the row by :math:`c_k / h_i`. The constants :math:`c_k` give each class
-    its share in the population. They are so small that no factor is above one.
+    weight of the row by the factor :math:`c_k / h_i`. With the constants :math:`c_k`,
+    each class has its share in the population. The constants are so small that no
+    factor is above one.
 
     Parameters
     ----------

@@ -7,8 +7,8 @@ import numpy as np
 from skweight._utils.families import is_forest
 from skweight._utils.validation import encode_labels, plain
 
-# For every class, the mean number of out-of-bag trees per row is computed. The smallest
-# of these means must be at least _FEWEST_SHARE times the largest mean.
+# For every class, the mean number of out-of-bag trees per row is computed. There is an
+# error if the smallest of these means is below _FEWEST_SHARE times the largest mean.
 _FEWEST_SHARE = 0.5
 
 
@@ -18,8 +18,8 @@ def out_of_bag(training, X, y):
     Parameters
     ----------
     training : Training
-        Object that fits the forest. The forest must not be shared with other objects,
-        because `oob_score` is set on it.
+        Object that fits the forest. No other object may use this forest, because the
+        parameter `oob_score` of the forest is changed.
     X, y : array-like
         Features and labels of the rows.
 
@@ -30,7 +30,8 @@ def out_of_bag(training, X, y):
     outputs : ndarray of shape (n_rows, n_classes)
         Shares of the votes of the trees for each class.
     rows : ndarray of shape (n_rows,)
-        Positions of the rows that were not drawn by at least one tree.
+        Positions of the rows with at least one vote: at least one tree did not draw the
+        row.
 
     Raises
     ------

@@ -1,7 +1,8 @@
 """Read the outputs of a fitted estimator, in the column order of the given classes.
 
-The columns of an estimator's outputs are in the order of its ``classes_``. Here they
-are put into the order of the given classes, as calibrators need.
+The outputs of an estimator have columns in the order of its ``classes_``. This module
+puts the columns into the order of the given classes, because calibrators need this
+order.
 """
 
 import warnings
@@ -16,10 +17,10 @@ from skweight.calibration._engine.numerics import log_scale
 from skweight.weights import weighted_quantile
 
 SMALLEST_CLIP = 1e-7
-# Which quantile of the positive probabilities is the small probability. The value was
-# chosen with benchmarks/vote_floor.py.
+# Level of the low quantile of the positive probabilities that determines the lower
+# bound of probabilities. The level was chosen with benchmarks/vote_floor.py.
 SMALL_SHARE = 0.01
-# Name for the output method if predict_proba returns raw scores.
+# Name of the output method for estimators whose predict_proba returns raw scores.
 RAW_SCORES = "raw scores"
 # Tolerance for probabilities outside [0, 1], and for sums of a row that are not 1.
 _OUTSIDE, _OFF = 1e-6, 1e-3
@@ -28,9 +29,10 @@ _OUTSIDE, _OFF = 1e-6, 1e-3
 def output_method(estimator, *, probabilities):
     """Return the method of an estimator whose outputs a calibrator uses.
 
-    Decision values are preferred for two reasons. They are on the scale of log odds,
-    which calibrators need, and they are never rounded to a probability of 0 or 1. If a
-    calibrator has a closed formula, it needs probabilities instead.
+    `decision_function` is preferred to `predict_proba` for two reasons. Decision values
+    are on the scale of log odds, as calibrators need. And decision values are never
+    rounded to a probability of 0 or 1. If a calibrator is a closed formula, it needs
+    `predict_proba`.
     """
     wanted = ["predict_proba"] if probabilities else ["decision_function"]
     for method in [*wanted, "predict_proba"]:
@@ -186,8 +188,8 @@ def _compares_pairs(estimator, method, classes):
     """Return whether decision values are for pairs of classes.
 
     Three classes form three pairs, so three columns may belong to classes or to pairs.
-    The parameter ``decision_function_shape`` decides. It is also read inside a Pipeline
-    or search.
+    The parameter ``decision_function_shape`` of the estimator tells which. If the
+    estimator is inside a Pipeline or search, the parameter is read there.
     """
     if method != "decision_function" or classes.size != 3:
         return False
@@ -198,12 +200,13 @@ def _compares_pairs(estimator, method, classes):
 
 
 def smallest_probability(outputs, method, weights=None):
-    """Return the smallest probability to use; smaller ones are raised to this bound.
+    """Return the lower bound of probabilities; smaller probabilities are raised to it.
 
     In tree ensembles and nearest neighbours, a probability of zero means "no vote", not
     "impossible". The bound is half of a small positive probability that the model
-    returns. This small probability is a low quantile. The smallest positive probability
-    is not used, because it comes from a single row and would then replace all zeros.
+    returns. This small probability is a low quantile. The minimum of the positive
+    probabilities is not used: it comes from a single row, and this row would then
+    decide the value that replaces all zeros.
     """
     if method != "predict_proba":
         return SMALLEST_CLIP

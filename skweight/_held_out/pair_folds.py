@@ -2,10 +2,11 @@
 
 Some strategies compute weights from the probabilities of an auxiliary model. If the
 auxiliary model saw the labels of fold f, the weights contain information about these
-labels. A classifier fitted with these weights would then get too good scores on fold f.
-Therefore the weight of a row, for a classifier that is tested on fold f, comes from an
-auxiliary model that saw neither fold f nor the fold of the row. One auxiliary model is
-fitted for every pair of folds, so each model is used for both of its folds.
+labels. If a classifier were fitted with these weights, its scores on fold f would be
+too good. Therefore the weight of a row, for a classifier that is tested on fold f,
+comes from an auxiliary model that saw neither fold f nor the fold of the row. One
+auxiliary model is fitted without each pair of folds, and is used for both folds of the
+pair.
 """
 
 import pickle
@@ -43,7 +44,7 @@ class WeightedModel(NamedTuple):
     labels: object = None
 
     def of(self, rows):
-        """Return `self`, because this object can fit on any part of the rows."""
+        """Return `self`: for fits on a part of the rows, nothing has to change."""
         return self
 
     def fit(self, X, y, weights, population, fit_params=None):
@@ -153,7 +154,7 @@ class CrossFits:
     def with_estimator(self, estimator):
         """Return a copy of this object, for another estimator on the same folds.
 
-        The copy has no ``fit_params``, because these were meant for the previous
+        The copy has no ``fit_params``, because these arguments belong to the previous
         estimator.
         """
         before = self.model
@@ -176,8 +177,9 @@ class CrossFits:
         """Return a copy of this object whose models are fitted without a fold.
 
         The method `proba` of the copy returns probabilities for the rows outside the
-        fold. Each model is fitted without two folds. The copy for either of these folds
-        uses this model, so the copies for all k folds together need k (k - 1) / 2 fits.
+        fold. Each model is fitted without two folds: the fold of this copy and a second
+        fold. The copy for the second fold uses the same model. So the copies for all k
+        folds together need k (k - 1) / 2 fits.
         """
         if self.n_folds < 3:
             raise ValueError(
@@ -232,7 +234,7 @@ class CrossFits:
         return view
 
     def _fit(self, keys, emphasis):
-        """Fit a model for each set of left-out folds; return its outputs in them."""
+        """Fit a model without each set of left-out folds; return its outputs there."""
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_without)(
                 self.model,
@@ -304,8 +306,8 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
     If folds are computed from hashes of the rows, copies of a row are in the same fold.
     The folds then do not depend on the order of the rows, on repeated rows, or on rows
     of weight zero. Folds from hashes are not safe if there are few distinct rows, each
-    with several labels, because a model that is fitted on some of the distinct rows
-    knows nothing about the others.
+    with several labels, because a model fitted on some of the distinct rows knows
+    nothing about the distinct rows in other folds.
 
     Parameters
     ----------
@@ -314,7 +316,8 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
     y : ndarray of shape (n_samples,)
         Labels.
     n_folds : int
-        Number of folds. If the rarest class has fewer rows, this number is lowered.
+        Largest number of folds. If the rarest class has fewer rows than `n_folds`,
+        there are fewer folds.
     population : ndarray of shape (n_samples,), default=None
         Population weights; rows of weight zero do not change the folds.
     random_state : int, RandomState instance or None, default=None
@@ -323,7 +326,7 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
     Returns
     -------
     folds : ndarray of shape (n_samples,)
-        Fold of every row, from 0 to k - 1, with at least two folds.
+        Fold of every row, from 0 to k - 1, where k is at least 2.
     by_content : bool
         Whether the folds were computed from hashes of the rows.
     """

@@ -23,7 +23,7 @@ from skweight.delivery import deliver
 
 
 class WeightedFit(NamedTuple):
-    """An estimator, the weights of the rows in its fit, and a seed."""
+    """An estimator, the weights of the rows for its fit, and a seed."""
 
     estimator: object
     weights: np.ndarray | None
@@ -74,16 +74,16 @@ class CrossFitScores(NamedTuple):
         return self._replace(outputs=outputs, rows=np.arange(len(outputs)))
 
     def outputs_of(self, X):
-        """Return the outputs of `model` for other rows than the held-out ones."""
+        """Return the outputs of `model` for rows that are not held-out rows."""
         return outputs_of(self.model, X, self.method, self.classes)
 
     def scores_of(self, X):
-        """Return scores of other rows than the held-out ones, on the log odds scale."""
+        """Return scores, on the log odds scale, of rows that are not held-out rows."""
         return log_scores(self.outputs_of(X), self.method, self.clip)
 
 
 def stratified_splits(y, cv, rng):
-    """Return `cv` shuffled stratified folds; fewer if a class has fewer rows."""
+    """Return `cv` shuffled stratified folds; fewer folds if a class has fewer rows."""
     fewest = int(np.unique(y, return_counts=True)[1].min())
     folds = StratifiedKFold(
         min(cv, fewest), shuffle=True, random_state=rng.randint(2**31 - 1)
@@ -127,7 +127,7 @@ def cross_fit_scores(
     refit : bool, default=True
         Whether one more model is fitted on all rows.
     n_jobs : int, default=None
-        Number of folds that are fitted at a time.
+        Number of folds that are fitted in parallel.
 
     Returns
     -------

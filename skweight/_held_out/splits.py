@@ -1,4 +1,4 @@
-"""From the argument ``cv``, decide which rows are held out in each fold."""
+"""Decide, by the parameter ``cv``, which rows are held out in each fold."""
 
 import warnings
 from typing import NamedTuple
@@ -53,7 +53,7 @@ def check_word(cv):
 
 
 def takes_groups(cv):
-    """Return whether this module creates the splits and can keep groups together."""
+    """Return whether the splits for ``cv`` are made here, and keep groups together."""
     return cv is None or isinstance(cv, str | int | np.integer)
 
 
@@ -61,12 +61,12 @@ def make_splits(cv, X, y, population, random_state, metadata):
     """Return the splits, or None if a class is too rare to be held out.
 
     The number of folds is at most the number of rows of the rarest class. Rows of
-    population weight zero are not held out, because they would change how the other
-    rows are divided into folds. Rows of weight zero stay in training, as in the final
-    fit, because a class may have no other rows. If several pairs test the same row, the
-    row is held out only in the first of these pairs, because a second score of the row
-    would add no information. If a pair then has no test rows left, it is kept without
-    test rows.
+    population weight zero are not held out, because they would change how rows with
+    positive weight are divided into folds. Rows of weight zero stay in the training
+    rows, as in the final fit, because there can be a class in which all rows have
+    weight zero. If several pairs test the same row, the row is held out only in the
+    first of these pairs, because a second score of the row would add no information. A
+    pair without any test rows left is kept, for its training rows.
     """
     cv = check_word(cv)
     n_samples = len(y)
@@ -76,8 +76,8 @@ def make_splits(cv, X, y, population, random_state, metadata):
     if takes_groups(cv):
         counted = None if population is None else np.flatnonzero(untested)
         splits = _own_splits(cv, classes, codes, counted, random_state, groups)
-        # The checks below are not needed for stratified pairs without groups. Each of
-        # these pairs contains every class, and no row is tested twice.
+        # Stratified pairs without groups need no further checks: the training rows of
+        # each pair contain every class, and no row is tested twice.
         if splits is None or groups is None:
             return splits
     else:
@@ -170,8 +170,8 @@ def check_groups(groups, n_samples):
 def _with_two_classes(pairs, classes, codes, counted):
     """Return the pairs with at least two classes in training; None if too few remain.
 
-    In splits by groups or by time, all training rows of a pair may have the same class.
-    Only rows with positive weight are checked.
+    In splits by groups or by time, it can happen that all training rows of a pair have
+    the same class. Only rows with positive weight are checked.
     """
     n_classes = codes.dtype.type(classes.size)
     codes = np.where(counted, codes, n_classes)  # rows of weight zero come last
@@ -205,7 +205,7 @@ def _with_two_classes(pairs, classes, codes, counted):
 
 
 def _no_more_than_the_rarest(n_folds, classes, counts, needed):
-    """Return a number of folds that every class allows, or None; warn if lower."""
+    """Return the number of folds that every class allows, or None; warn if too few."""
     fewest = int(counts[counts > 0].min())
     if fewest >= needed:
         return n_folds
@@ -229,7 +229,8 @@ def hold_out(codes, counts, random_state, share=None):
     """Return training and held-out rows, with rows of every class on both sides.
 
     The argument `counts` has the number of rows of each class. The argument `share` is
-    the share of held-out rows. None means one fifth, or less if there are many rows.
+    the share of held-out rows. `share` None means one fifth, or less if there are many
+    rows.
     """
     draws = check_random_state(random_state).random_sample(codes.size)
     if share is None:
@@ -239,15 +240,16 @@ def hold_out(codes, counts, random_state, share=None):
         for count in counts.tolist()
     ]
     # The rows with the lowest random numbers are held out. To save time, only rows with
-    # numbers below a limit are sorted. This is enough unless a class is very rare.
+    # numbers below a limit are sorted. If these rows do not contain enough rows of a
+    # very rare class, all rows are sorted.
     for limit in (1.2 * share, 1.0):
         lowest = np.flatnonzero(draws < limit)
         available = np.bincount(codes[lowest], minlength=counts.size)
         if np.all(available >= n_out):
             break
     starts = np.cumsum(available) - available
-    # The order among the held-out rows of a class is not needed. Therefore a partition
-    # replaces the sort.
+    # The held-out rows of a class need no order. Therefore a partition is used, which
+    # is faster than a sort.
     borders = np.union1d(starts, starts + n_out)
     by_class = lowest[
         np.argpartition(codes[lowest] + draws[lowest], borders[borders < lowest.size])
