@@ -120,8 +120,7 @@ class Stream:
         self.balancing, self._takes_weights = balancing, None
 
     def copy(self):
-        """Return a copy of the stream; the copy can learn, the original stays
-        unchanged.
+        """Return a copy that learns a chunk while the original stays unchanged.
 
         The copy shares the random generator.
         """

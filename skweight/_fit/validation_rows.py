@@ -57,7 +57,7 @@ class ValidationRows:
     y_train: object = None
 
     def of(self, rows):
-        """Return all validation rows, for any part of the rows that a model is fit on."""
+        """Return all validation rows, also for a fit on a part of the training rows."""
         return self
 
     def apart(self, rows, random_state):
