@@ -101,9 +101,9 @@ class BaseDecision(Documented, ReadOnce):
     # Whether `fit` learns from probabilities of rows that the model was not fitted on.
     needs_held_out_rows = False
 
-    # Whether the rule requires probabilities that hold in the population. If class
-    # weights still raise the probability of the rare class, the rule would count the
-    # class weights twice.
+    # Whether the rule requires probabilities that are right for the population. If
+    # class weights still raise the probability of the rare class, the rule would count
+    # the class weights twice.
     needs_true_probabilities = False
 
     # The user need not request proba, classes, class_multiplier and prevalence as

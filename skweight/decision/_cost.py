@@ -12,8 +12,8 @@ class ExpectedCostDecision(BaseDecision):
     r"""Choose the decision with the lowest expected cost.
 
     ``decision=CostMatrix(...)`` means this rule, which is also called Bayes minimum
-    risk. The probabilities must hold in the population. Therefore, after a weighted
-    fit, the effect of the weights must be removed first.
+    risk. The probabilities must be right for the population. Therefore, after a
+    weighted fit, the effect of the weights must be removed first.
 
     .. math:: \hat y = \arg\min_j \sum_k p_k \, C_{kj}
 
@@ -60,8 +60,8 @@ class ExpectedCostDecision(BaseDecision):
     Warns
     -----
     DecisionWarning
-        Before the fit, if a wrong decision costs less than the right one in more than
-        half of the rows.
+        Before the fit, if a wrong decision costs less than the right decision in more
+        than half of the rows.
 
     See Also
     --------
@@ -71,9 +71,9 @@ class ExpectedCostDecision(BaseDecision):
     Notes
     -----
     The expected costs of decisions are compared, never divided. If several decisions
-    have the lowest expected cost, the most probable label among them is chosen. If no
-    label is among them, the first of them is chosen. The time is O(n K D) and the
-    memory O(n D) for K classes and D decisions.
+    have the lowest expected cost, the most probable label among these decisions is
+    chosen. If these decisions include no label, the first of these decisions is chosen.
+    The time is O(n K D) and the memory O(n D) for K classes and D decisions.
 
     References
     ----------
@@ -219,9 +219,9 @@ def check_costs(cost, X, classes, metadata):
             "print(cost.check(X, y)).",
             DecisionWarning,
         )
-    # A few rows in which a mistake is cheaper are normal. For example, a check that
-    # costs 10 is too expensive for a fraud of 5. If a mistake is cheaper in most rows,
-    # a cost usually has the wrong sign.
+    # A few rows in which a mistake costs less than the right decision are normal. For
+    # example, a check that costs 10 is too expensive for a fraud of 5. If a mistake is
+    # cheaper in most rows, a cost usually has the wrong sign.
     if n_wrong > len(wrong) / 2:
         k, j = _cheapest_mistake(tables)
         where = f"in {n_wrong:,} of {len(wrong):,} rows " if costs.ndim == 3 else ""

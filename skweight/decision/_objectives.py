@@ -50,8 +50,9 @@ def _matthews(hits, decided, true):
     total = true.sum()
     covariance = hits.sum(axis=1) * total - decided @ true
     spread = (total**2 - (decided**2).sum(axis=1)) * (total**2 - true @ true)
-    # If all rows have the same decision, the spread is 0. Rounding errors may make the
-    # computed spread positive.
+    # The coefficient is covariance divided by the root of the spread. If all rows have
+    # the same decision, the spread is 0, but rounding errors may make the computed
+    # spread positive.
     spread[spread < 1e-12 * total**4] = 0.0
     return _over(covariance, np.sqrt(spread))
 
@@ -99,7 +100,7 @@ def least_cost(outcomes):
 def by_formula(name, positive=None):
     """Return the objective of a named score.
 
-    ``positive`` is the code of the class if the score is a score of one class.
+    If the score belongs to one class, ``positive`` is the code of this class.
     """
 
     def objective(outcomes):

@@ -109,10 +109,10 @@ class BalancedDecision(BaseDecision):
 
     .. math:: \hat y = \arg\max_k p_k / \pi_k
 
-    ``decision="balanced"`` means this rule. From calibrated probabilities, it gives the
-    labels that a model with balanced classes would give. The training weights do not
-    matter. With two classes, the second class is chosen if its probability p is above
-    its prevalence :math:`\pi`. If the probabilities are right, this rule has the
+    ``decision="balanced"`` means this rule. For calibrated probabilities, the labels
+    are the same as the labels of a model with balanced classes. The training weights do
+    not matter. With two classes, the second class is chosen if its probability p is
+    above its prevalence :math:`\pi`. If the probabilities are right, this rule has the
     largest balanced accuracy.
 
     Attributes
@@ -207,7 +207,8 @@ class ThresholdDecision(BaseDecision):
     ----------
     threshold : float, default=0.5
         Smallest probability at which the label is chosen, in [0, 1]. A higher threshold
-        usually increases the precision of the label, and it reduces the recall.
+        usually increases the precision of the label, and reduces the recall of the
+        label.
     label : object, default=None
         Label to which the threshold applies. None means the second of two classes in
         sorted order, as in scikit-learn. If the labels are 0 and 1, -1 and 1, or False
@@ -228,7 +229,7 @@ class ThresholdDecision(BaseDecision):
     ------
     ValueError
         In `fit`, if the label is not one of the classes, if there are more than two
-        classes and no label, or if the threshold is outside [0, 1].
+        classes and `label` is None, or if the threshold is outside [0, 1].
 
     Warns
     -----

@@ -1,9 +1,10 @@
-"""Exact search for thresholds. It skips only candidates that cannot be the best.
+"""Exact search for thresholds. The search skips only candidates that cannot be best.
 
-The effect of a threshold depends only on the rows above it. Therefore all values
-between two neighbouring scores are one candidate. The search starts at the highest
-candidate and goes down. At each step, one group of rows with equal scores changes from
-one decision to another. Therefore an objective needs only running sums.
+The effect of a threshold depends only on the rows with scores above the threshold.
+Therefore all values between two neighbouring scores are one candidate. The search
+starts at the highest candidate and goes down. At each step, one group of rows with
+equal scores changes from one decision to another. Therefore an objective needs only
+running sums.
 
 An objective is a function of :class:`Outcomes`, the results of the candidates. It
 returns one number for each candidate. Higher is better. A hit is a row with the right
@@ -249,10 +250,10 @@ def _merge_hopeless(rows, objective):
 
     The rows are divided into cells, which are intervals of rising scores. A hit is a
     row with the right decision. For a threshold inside a cell, the hits of class 1 are
-    at most those at the lower end of the cell. The hits of class 0 are at most those at
-    the upper end. These two numbers give an upper bound of the objective. If this bound
-    is below the objective at the end of any cell, the cell is closed. Neighbouring
-    closed cells become one row per class.
+    at most the hits at the lower end of the cell. The hits of class 0 are at most the
+    hits at the upper end of the cell. These two numbers give an upper bound of the
+    objective. A cell is closed if its upper bound is below the best objective at the
+    ends of all cells. Neighbouring closed cells become one row per class.
 
     Returns
     -------
@@ -308,7 +309,8 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
     """Return one threshold per class; no change of a single threshold is better.
 
     The exact search finds the threshold of one class, while the other thresholds are
-    fixed. The search is repeated for all classes until a whole sweep changes nothing.
+    fixed. A sweep searches the threshold of every class once. Sweeps are repeated until
+    a sweep changes no threshold.
 
     Parameters
     ----------
@@ -344,12 +346,13 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
 
 
 def _one_class(rows, objective, thresholds, code):
-    """Return the best threshold of one class, for fixed others, and its objective."""
+    """Return best threshold and objective of one class; other thresholds stay fixed."""
     ratios = rows.proba / thresholds
     ratios[:, code] = -np.inf
     rival = np.maximum(ratios.max(axis=1), SMALLEST)
     otherwise = (ratios >= rival[:, None] * (1 - ROUNDING)).argmax(axis=1)
-    # A row gets this class if the threshold of the class is below the level of the row.
+    # Each row has a level. The row gets this class if the threshold of the class is
+    # below the level.
     level = np.maximum(rows.proba[:, code] / rival, SMALLEST)
     order, ends, levels = groups(level)
     outcomes = outcomes_along(rows, otherwise, np.full(level.size, code), order, ends)

@@ -45,8 +45,8 @@ class TunedDecision(BaseDecision):
     cost : CostMatrix, dict or DataFrame, default=None
         Costs of decisions; the total cost of the held-out rows is minimised.
     drop : bool, default=False
-        Whether the cost columns of X are hidden from the estimator. If they are hidden,
-        they are not needed at prediction.
+        Whether the cost columns of X are hidden from the estimator. Hidden columns are
+        not needed at prediction.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class TunedDecision(BaseDecision):
         thresholds matter.
     best_score_ : float
         The score on the held-out rows, or the negative mean cost. This number is
-        optimistic, because the thresholds were chosen by it.
+        optimistic, because the thresholds were chosen to maximise this number.
 
     Raises
     ------

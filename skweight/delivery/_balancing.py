@@ -2,7 +2,8 @@
 
 A parameter such as ``class_weight`` changes the total weight of each class in training.
 If a strategy also weights the classes, the classes are balanced twice. If probabilities
-are corrected for the effect of weights, the correction must include such parameters.
+are corrected for the effect of weights, the correction must also undo the effect of
+such a parameter.
 """
 
 import re

@@ -190,7 +190,7 @@ class Plan:
         return self.vectors[POPULATION] is not None
 
     def prepare(self, estimator, path="", *, learner=True, parent=None):
-        """Set metadata requests inside an estimator; return it or an adapter."""
+        """Set metadata requests in an estimator; return the estimator or an adapter."""
         self.learners[path] = learner
         if isinstance(estimator, FrozenEstimator):
             self._note(estimator, path, "none", "frozen")
@@ -357,7 +357,7 @@ class Plan:
         estimator.set_params(scoring=scoring)
 
     def _request(self, estimator, path, alias, weights):
-        """Request training or population weights, unless the user passes others.
+        """Request training or population weights, unless the user passes other weights.
 
         The user may have set an alias for `sample_weight`. If the user passed nothing
         under this alias, the alias is ignored.

@@ -63,9 +63,9 @@ def deliver(
     First, the ``sample_weight`` of `fit` is tried. If all rows of a class have the same
     weight, the parameter ``class_weight`` is tried next, and then the ``priors`` of a
     discriminant analysis. If no way is possible, `unsupported` says what to do. A
-    request ``set_fit_request(sample_weight=False)`` is respected. The result is the
-    same whether the user has switched metadata routing on or off, and this setting does
-    not change.
+    request ``set_fit_request(sample_weight=False)`` is respected. The result does not
+    depend on the user's setting of metadata routing, and `deliver` does not change this
+    setting.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Draw rows in proportion to weights, for learners that accept no weights.
 
-With ``unsupported="resample"``, as many rows are drawn as the data have, and rows may
-be repeated. With ``"subsample"``, rows may be left out, and no row is repeated.
+With ``unsupported="resample"``, as many rows are drawn as the data have, and a row can
+be drawn several times. With ``"subsample"``, a row is drawn once or not at all.
 """
 
 import numpy as np
@@ -24,8 +24,8 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
     r"""Draw row positions in proportion to weights, by systematic resampling.
 
     Equidistant points with one uniform random offset are placed on the cumulative
-    weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor` times or once
-    more. If draws were independent, these numbers would vary more.
+    weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor` times, or one
+    time more. If draws were independent, these numbers would vary more.
 
     Parameters
     ----------
@@ -76,10 +76,10 @@ def systematic_subsample(weights, y=None, *, random_state=None):
 
     where :math:`W_k` is the total weight of class :math:`k`, and :math:`h` is the class
     of the row with the largest weight. The number :math:`m_k` of drawn rows is fixed
-    for each class. If weights depend only on the class, class :math:`h` keeps all rows.
-    If weights differ within class :math:`h`, its rows are kept with probabilities in
-    proportion to their weights. If a few weights are very large, few rows are then
-    drawn.
+    for each class. If weights depend only on the class, all rows of class :math:`h` are
+    drawn. If weights differ within class :math:`h`, its rows are drawn with
+    probabilities in proportion to their weights. If a few weights are very large, few
+    rows are then drawn.
 
     Parameters
     ----------

@@ -289,7 +289,7 @@ def by_class_or_none(y, weights):
 def watching(validation, estimator, fit_params, X, y):
     """Pass validation rows, if any, to an estimator; yield the arguments of `fit`.
 
-    The settings for early stopping hold only within this block.
+    The settings for early stopping are valid only inside the ``with`` block.
     """
     if validation is None:
         yield fit_params
