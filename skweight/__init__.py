@@ -1,9 +1,10 @@
 """Decide how much every training row counts, and calibrate the probabilities.
 
-A weight has a role. *Emphasis* (balanced weights, costs) makes some rows more important
-in training, and is used only in the fit. *Population* weights (the caller's
-``sample_weight``, a known prior) say how many rows of the population a row represents.
-They are used in the fit, the calibration, the decision and the score.
+There are two kinds of weights. *Emphasis* (balanced weights, costs) makes some rows
+more important in training, and is used only in the fit. *Population* weights (the
+caller's ``sample_weight``, a known prior) say how many rows of the population a row
+represents. Population weights are used in the fit, the calibration, the decision and
+the score.
 
 >>> from sklearn.datasets import make_classification
 >>> from sklearn.linear_model import LogisticRegression
@@ -118,8 +119,9 @@ __all__ = [
     "weights",
 ]
 
-# The module that defines each public class. All other names in __all__ are submodules.
-# tests/test_public_api.py checks that the three lists of this file agree.
+# Each public class, with the module that defines the class. All other names in __all__
+# are submodules. tests/test_public_api.py checks that the three lists of this file
+# agree.
 _HOMES = {
     "BalancedBatches": "streaming",
     "BalancedWeighting": "weighting",
@@ -169,8 +171,9 @@ def _is_imported_in(frame):
 
 
 def __getattr__(name):
-    # Without this test a missing submodule of ours would be reported as an unknown
-    # attribute, and hasattr(skweight, "anything") would try to import it.
+    # This test prevents two things: hasattr(skweight, "anything") would try to import a
+    # submodule "anything", and a missing submodule of skweight would be reported as an
+    # unknown attribute.
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         for ending, module in _ENDINGS.items():

@@ -68,22 +68,22 @@ class WeightedClassifier(
     - `decision`: how probabilities become labels, such as ``{"fraud": 0.2}``.
     - `cv`: which rows are held out for calibration and decision.
 
-    Population weights say how many rows of the population a row stands for. They are
-    not a parameter: pass them to `fit` as `sample_weight`. They count in every step.
-    Emphasis, the weights that `weighting` adds, counts only in the fit.
+    Population weights say how many rows of the population a row stands for. Pass
+    population weights to `fit` as `sample_weight`; they count in every step. Emphasis,
+    the weights that `weighting` adds, counts only in the fit.
 
     Parameters
     ----------
     estimator : estimator, default=None
         Classifier, Pipeline, search or ensemble to fit. None is
         ``LogisticRegression()``. It is cloned, never changed. A ``FrozenEstimator`` is
-        calibrated but not fitted; `weighting` then describes its weights.
+        not fitted, only calibrated; `weighting` then says how it was weighted.
     weighting : None, str, dict, callable, weighting or list, default="balanced"
         How much every row counts: ``"balanced"``, ``"effective_number"``, a dict
         ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as
         ``BalancedWeighting(strength=0.5)``, or a list, meaning the product. None weighs
-        all rows equally; the mean log loss over our benchmarks is then lower.
-        ``"auto"``: `AutoWeighting` chooses, with 3 k + 1 fits for k folds.
+        all rows equally; this gave a lower mean log loss in our benchmarks. ``"auto"``:
+        `AutoWeighting` chooses, with 3 k + 1 fits for k folds.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
@@ -105,11 +105,11 @@ class WeightedClassifier(
     decision : str, float, dict, CostMatrix or decision, default="auto"
         How labels follow from calibrated probabilities. ``"auto"`` uses class weights,
         :math:`\arg\max_k w_k p_k`, so that a balanced model keeps its recall; without
-        calibration, it uses the labels of the estimator. ``"argmax"``: the most
+        calibration, ``"auto"`` uses the estimator's labels. ``"argmax"``: the most
         probable class. ``"balanced"``: the class with the largest probability relative
         to its share of the population. A dict ``{label: threshold}``: this label if its
-        probability reaches the threshold. A higher threshold trades recall for
-        precision. A float: the same for the second of two classes. A `CostMatrix`: the
+        probability reaches the threshold. A higher threshold gives more precision, less
+        recall. A float: the same for the second of two classes. A `CostMatrix`: the
         lowest expected cost. ``"tuned"`` or a `TunedDecision`: thresholds tuned on the
         held-out rows. With emphasis, ``"balanced"`` and costs need a calibration.
     conformal : {None, "split", "cross"}, default=None
@@ -132,14 +132,14 @@ class WeightedClassifier(
         on all rows, at k + 1 fits. True: the k fold models, whose calibrated
         probabilities are averaged. This costs k fits, and k times the time and memory
         of a prediction. With a hold-out, True keeps the one fitted model; `conformal`
-        always does. Over our benchmarks, averaging lowers the mean log loss by .01 to
-        .02 for trees. It gains .005 for linear models with a feature for every ten rows
-        of the rarest class, and little for others. It corrects the mean probability of
-        boosted trees, which is too high for one model. It is worse if labels are nearly
-        certain. ``"auto"``: True for trees and such linear models, but False if the
-        held-out log loss is below 0.3 times that of the class frequencies, or if a fold
-        model was fitted on less than half of the rows; at most k + 1 fits. Without
-        calibration: one model.
+        always does. In our benchmarks, averaging lowers the mean log loss by .01 to .02
+        for trees, by .005 for linear models with a feature for every ten rows of the
+        rarest class, and only a little for other models. Averaging corrects the mean
+        probability of boosted trees (one model's is too high). Averaging is worse if
+        labels are nearly certain. ``"auto"``: True for trees and such linear models,
+        but False if the held-out log loss is below 0.3 times that of the class
+        frequencies, or if a fold model was fitted on less than half of the rows; at
+        most k + 1 fits. Without calibration: one model.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
         What to do with an estimator that accepts no weights: raise an error, or draw
         rows by weight with replacement (``"resample"``) or without (``"subsample"``).
@@ -154,8 +154,8 @@ class WeightedClassifier(
         Share of the rows of every fit, in (0, 1), that an early-stopping learner
         monitors instead of being fitted on them. Supported are XGBoost, LightGBM,
         CatBoost, HistGradientBoosting, skorch and scikeras, alone or last in a
-        Pipeline. These rows are cut before any resampling and have only population
-        weights. The metric is :class:`~skweight.metrics.RefinedLogLoss` unless the
+        Pipeline. The monitored rows are cut before any resampling; they have population
+        weights only. The metric is :class:`~skweight.metrics.RefinedLogLoss` unless the
         learner has its own. The patience of the learner must be set. Raising the share
         stops nearer to the best round, but leaves fewer rows for training.
     n_jobs : int or None, default=None
@@ -202,8 +202,7 @@ class WeightedClassifier(
     -----
     CalibrationWarning
         In `fit`, if calibrated probabilities differ from the frequencies on held-out
-        rows, are based on too few rows, or come from scores that rank the classes
-        wrongly.
+        rows, are based on too few rows, or if scores rank the classes wrongly.
     DoubleCountingWarning
         If `sample_weight` looks like class weights, or if rows look resampled.
     FewerThanAskedWarning
@@ -348,7 +347,7 @@ class WeightedClassifier(
         keep(self, *done, report, conformal=conformal)
 
     def _fit_with_roles(self, X, y, population, emphasis, **fit_params):
-        """Fit with population weights and emphasis kept apart, as in our Pipeline."""
+        """Fit with separate population weights and emphasis, for our Pipeline."""
         return self.fit(X, y, RoleWeights(population, emphasis), **fit_params)
 
     def predict(self, X, **params):
@@ -360,8 +359,8 @@ class WeightedClassifier(
             Rows to label. Columns that only the weighting or the decision may see are
             dropped if they are present.
         **params : dict
-            Row-wise arrays that the decision requests by name, such as costs; and
-            ``base_margin``, if `fit` was given one.
+            Arrays with one value per row that the decision requests by name, such as
+            costs; also ``base_margin``, if `fit` got one.
 
         Returns
         -------
@@ -383,7 +382,7 @@ class WeightedClassifier(
         return self.decision_.decide(proba, **metadata)
 
     def score(self, X, y, sample_weight=None):
-        """Return the accuracy; a decision that is not a label is never correct.
+        """Return the accuracy; decisions that are not labels count as wrong.
 
         Parameters
         ----------
@@ -495,7 +494,7 @@ class WeightedClassifier(
         return self.decision_.threshold_
 
     def get_metadata_routing(self):
-        """Return how metadata are routed to weighting, decision, estimator, splitter.
+        """Return how metadata reach the weighting, decision, estimator and splitter.
 
         Returns
         -------
@@ -586,7 +585,7 @@ class WeightedClassifier(
             RidgeClassifier(),
             make_pipeline(StandardScaler(), LogisticRegression()),
         ]
-        # The instances cover all pairs of values; no behaviour depends on three values.
+        # The instances cover all pairs of values of learner, weighting and normalize.
         uncalibrated = [
             cls(
                 clone(learner),

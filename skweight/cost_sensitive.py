@@ -28,24 +28,25 @@ class CostSensitiveClassifier(WeightedClassifier):
     .. math:: \hat y = \arg\min_j \sum_k p_k(x) \, C_{kj}(x).
 
     This class is a :class:`WeightedClassifier` with other defaults. Costs affect
-    decisions, not weights. Weighting by cost as well would count the costs twice. Costs
-    in both places raise an error unless a calibration removes the weights again.
+    decisions, not weights. If costs also determined the weights, they would count
+    twice. So costs in decisions and weights together raise an error, unless a
+    calibration removes the effect of the weights.
 
     Parameters
     ----------
     estimator : estimator
         Classifier, Pipeline, search or ensemble to fit. It is cloned, never changed.
     cost : CostMatrix, dict or DataFrame
-        The costs of mistakes. They may differ between rows. They may include decisions
-        that are not labels, such as asking a human. A `CostMatrix` is recommended. A
-        dict with ``fp`` and ``fn`` (and ``pos_label``), a nested dict ``{true:
-        {decided: cost}}`` and a DataFrame with axes named "true" and "predicted" are
-        unambiguous, so they are accepted, too.
+        The costs of mistakes. Costs can differ between rows. Decisions can be labels or
+        something else, such as asking a human. A `CostMatrix` is recommended. Also
+        accepted are forms in which no cost can be mistaken for another: a dict with
+        ``fp`` and ``fn`` (and ``pos_label``), a nested dict ``{true: {decided:
+        cost}}``, and a DataFrame with axes named "true" and "predicted".
     decision : str, float or decision, default="expected_cost"
         ``"expected_cost"``: the cheapest decision for each row. ``"tuned"``: the
-        thresholds that cost least on held-out rows, the same for all rows; use them if
-        probabilities cannot be trusted. ``"argmax"`` and all other values of
-        `WeightedClassifier` ignore the costs.
+        thresholds that cost least on held-out rows, the same for all rows; use
+        ``"tuned"`` if probabilities cannot be trusted. ``"argmax"`` and all other
+        values of `WeightedClassifier` ignore the costs.
     weighting : None, str, dict, callable, weighting, or list of these, default=None
         How much every row counts in the fit, as in `WeightedClassifier`. Use
         ``CostWeighting(cost)`` for a learner that is too simple for its data.
@@ -59,8 +60,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         the estimator unchanged, without an additional fit.
     drop : bool, default=False
         Whether columns of X that contain costs are hidden from the estimator. False
-        lets the estimator learn from them, because costs are often informative. The
-        columns must be present at prediction in both cases.
+        lets the estimator learn from these columns, because costs are often
+        informative. In both cases, X must contain the columns at prediction.
     conformal : {None, "split", "cross"}, default=None
         Which rows are kept for `predict_set`, as in `WeightedClassifier`.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
@@ -68,8 +69,8 @@ class CostSensitiveClassifier(WeightedClassifier):
     ensemble : {"auto", True, False}, default=False
         Whether fold models are averaged, as in `WeightedClassifier`.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
-        What to do with an estimator that accepts no weights, if there are weights, as
-        in `WeightedClassifier`.
+        What to do if there are weights but the estimator accepts no weights, as in
+        `WeightedClassifier`.
     normalize : bool, default=True
         Whether the learner gets weights of mean 1 over rows with positive weight.
     validation_fraction : float or None, default=None
@@ -99,9 +100,10 @@ class CostSensitiveClassifier(WeightedClassifier):
     decision_ : decision or None
         The fitted decision.
     threshold_ : float
-        Probability threshold for the second of two classes, if one threshold decides:
-        if costs are constant and all decisions are labels, or if the threshold is
-        tuned. It can be passed to scikit-learn's ``FixedThresholdClassifier``.
+        Probability from which on the second of two classes is predicted. The attribute
+        exists if costs are constant and all decisions are labels, or if the threshold
+        is tuned. The value can be passed to scikit-learn's
+        ``FixedThresholdClassifier``.
     class_multiplier_ : ndarray of shape (n_classes,)
         Training mass of each class, divided by the population mass of the class.
     prevalence_ : dict or None
@@ -226,7 +228,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         X : array-like of shape (n_samples, n_features)
             Rows, with the columns that contain costs.
         **params : dict
-            Row-wise arrays that the costs request by name.
+            Arrays with one value per row; costs request these arrays by name.
 
         Returns
         -------
@@ -246,17 +248,18 @@ class CostSensitiveClassifier(WeightedClassifier):
         X : array-like of shape (n_samples, n_features)
             Rows, with the columns that contain costs.
         **params : dict
-            Row-wise arrays that the costs request by name.
+            Arrays with one value per row; costs request these arrays by name.
 
         Returns
         -------
         report : pandas.DataFrame
-            One row per row of X, with the index of X: the probability ``p(label)`` of
-            each class, the expected ``cost(decision)`` of each possible decision, and
-            the ``decision``. With two classes and no other decision, also the
-            ``threshold``: from this probability of the second class on, the second
-            class is the cheaper decision for this row. The threshold is NaN if one
-            decision is cheaper for all probabilities.
+            One row for each row of X, with the index of X. The columns are the
+            probability ``p(label)`` of each class, the expected ``cost(decision)`` of
+            each possible decision, and the ``decision``. If the only decisions are two
+            labels, there is also a column ``threshold``: if the probability of the
+            second class is at least this threshold, the second class is the cheaper
+            decision for the row. The threshold is NaN if one decision is cheaper for
+            all probabilities.
         """
         import pandas as pd
 
@@ -308,8 +311,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         from sklearn.linear_model import LogisticRegression
         from sklearn.naive_bayes import GaussianNB
 
-        # The labels "abc" are replaced in `align`. A matrix of three labels tells the
-        # tests that more than two classes are supported.
+        # The method `align` replaces the labels "abc" by the labels of the data. The
+        # matrix has three labels, so that the tests also try more than two classes.
         cost = _CostsOfAnyLabels.ordinal("abc")
         return [
             cls(LogisticRegression(), cost=cost, calibration=None),
@@ -318,7 +321,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
 
 class _CostsOfAnyLabels(CostMatrix):
-    """Costs of any labels, because the checks of scikit-learn use various labels."""
+    """Costs that fit any labels; the checks of scikit-learn use various labels."""
 
     __slots__ = ()
 

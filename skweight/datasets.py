@@ -1,7 +1,8 @@
 """Simulated classification problems with known true probabilities.
 
-In real data the true probability of a row is not known. Calibration can then be tested
-only in bins. The functions of this module return the true probabilities with the rows.
+In real data, the true probability of a row is not known, so calibration can be tested
+only with means over bins of rows. The functions of this module return the true
+probability of every row.
 """
 
 from functools import partial
@@ -61,17 +62,19 @@ def make_imbalanced(
     n_classes : int, default=2
         Number of classes.
     class_sep : float, default=2.0
-        Standard deviation s of the log odds of each class against the first, in [0,
-        30]. Raising it makes classes easier to separate. At 0 the features have no
-        information; from 10 on nearly all labels are determined by the features.
+        Standard deviation s of the log odds of each class relative to the first class,
+        in [0, 30]. A larger value makes classes easier to separate. At 0 the features
+        have no information; from 10 on nearly all labels are determined by the
+        features.
     nonlinearity : float, default=0.0
         Share :math:`\nu` of the variance of the log odds that no linear model can
         explain, in [0, 1].
     classes : array-like of shape (n_classes,), default=None
         Labels, in the order of ``prevalence``. None means 0, 1, ...
     random_state : int, RandomState instance or None, default=None
-        Seed of problem and rows. Another seed gives another problem: to get training
-        and test rows of the same problem, split one sample.
+        Seed for the random directions and the rows. Another seed gives another
+        distribution. To get training and test rows of the same distribution, split one
+        sample.
 
     Returns
     -------
@@ -151,9 +154,10 @@ def make_covariate_shift(
 ):
     r"""Draw a source and a target with a known density ratio.
 
-    Source (training rows) and target (rows to predict) differ in the distribution of
-    features only. Labels depend on features in the same way: :math:`P(1 \mid x) =
-    \sigma(x_1^2 - 1)`. The best linear model differs between source and target.
+    The source (training rows) and the target (rows to predict) differ only in the
+    distribution of the features. In both, labels depend on the features in the same
+    way: :math:`P(1 \mid x) = \sigma(x_1^2 - 1)`. The best linear model differs between
+    source and target.
 
     Parameters
     ----------
@@ -166,16 +170,18 @@ def make_covariate_shift(
     kind : {"mean", "narrow", "nonlinear"}, default="mean"
         How the features of source and target differ.
 
-        - ``"mean"``: :math:`N(0, I)` and :math:`N(s e_1, I)`. The log ratio is linear.
+        - ``"mean"``: :math:`N(0, I)` and :math:`N(s e_1, I)`. The logarithm of the
+          density ratio is linear.
         - ``"narrow"``: the first feature is :math:`N(1, 1/4)` in the source and
-          :math:`N(2, 1/16)` in the target, which is a narrow peak in a tail of the
-          source. Other features are standard normal.
+          :math:`N(2, 1/16)` in the target, so the target is a narrow peak in a tail of
+          the source. The other features are standard normal.
         - ``"nonlinear"``: :math:`N(0, A A^\top)` for a fixed matrix, times
           :math:`(1 + 0.7\,\mathrm{sign}\, u_1)(1 + 0.8 \tanh 2 u_2 u_3)` with :math:`u
-          = A^{-1} x`: a step and an interaction, which linear models cannot detect.
+          = A^{-1} x`: a step and an interaction. A linear model of the density ratio
+          detects neither.
     shift : float, default=1.0
         Distance s between the means for ``kind="mean"``, 0 or more; ignored for other
-        kinds. Raising it leaves fewer source rows similar to the target.
+        kinds. With a larger distance, fewer source rows are similar to the target.
     random_state : int, RandomState instance or None, default=None
         Seed of the rows.
 
@@ -271,8 +277,8 @@ def make_rare(X, y, *, target, random_state=None, return_indices=False):
     target : dict
         How many rows of each class to keep, by label. An int is a number of rows. A
         float in (0, 1) is the share of the class in the result, rounded to whole rows.
-        Classes without a key keep all rows. If every class has a share, the shares must
-        sum to 1, and as many rows as possible are kept.
+        A class whose label is not in the dict keeps all rows. If every class has a
+        share, the shares must sum to 1, and as many rows as possible are kept.
     random_state : int, RandomState instance or None, default=None
         Seed of the choice of rows.
     return_indices : bool, default=False
@@ -346,7 +352,7 @@ def _mixed_ratio(X, *, shift):
 
 
 def _nonlinear_ratio(u):
-    """Return the density ratio; both of its factors have mean 1 by symmetry."""
+    """Return the density ratio: a product of two factors, each with mean 1."""
     step = 1 + 0.7 * np.sign(u[:, 0])
     return step * (1 + 0.8 * np.tanh(2 * u[:, 1] * u[:, 2]))
 
@@ -389,12 +395,13 @@ def _draw_directions(n_features, rng):
 
 
 def _solve_intercepts(scores, prevalence):
-    """Return intercepts that make the mean softmax of the scores the prevalence.
+    """Return intercepts for which the mean probabilities equal the prevalence.
 
     Newton's method is used on the logarithm of the mean probabilities, which is almost
     linear in the intercept of a rare class. If no Newton step improves the result, a
-    fixed-point step is used. This step adds the missing part on the log scale to every
-    intercept; it converges slowly, but always.
+    fixed-point step is used. The fixed-point step adds to every intercept the
+    difference between the logarithms of the wanted and the present mean probability.
+    This step converges slowly, but always.
     """
     n = len(scores)
     log_prevalence = np.log(prevalence)
@@ -492,5 +499,5 @@ def _resolve_shares(shares, n_kept):
                 f"{total_share:g}."
             )
         total = min(n_kept[label] / share for label, share in shares.items())
-    # int instead of round would lose a row after a floating-point error.
+    # With int instead of round, a rounding error could lose a row.
     return {label: round(share * total) for label, share in shares.items()}

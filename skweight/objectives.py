@@ -20,11 +20,11 @@ __all__ = ["FocalObjective"]
 # loss.
 _FLOOR = 1e-6
 
-# Number of rows that are processed at a time, so that temporary arrays fit into the
+# Rows are processed in blocks of this number, so that temporary arrays fit into the
 # processor's cache.
 _BLOCK = 1 << 14
 
-# Bound of log odds, so that exp does not overflow.
+# Largest absolute value of log odds; with larger values, exp could overflow.
 _FAR = 700.0
 
 
@@ -33,10 +33,10 @@ class FocalObjective:
 
     Rows that a model predicts well have a smaller weight in the loss: the factor is
     :math:`(1 - p_t)^\gamma`, where :math:`p_t` is the probability of the label of the
-    row [1]_. The loss is not proper: the fitted probabilities are too close to each
-    other. :class:`~skweight.calibration.FocalCalibrator` (``calibration="focal"``)
-    corrects them exactly. On tabular data the focal loss was not better than the log
-    loss: read :doc:`/user_guide/focal_loss` before using it.
+    row [1]_. The loss is not proper: the fitted probabilities of the classes are too
+    close to each other. :class:`~skweight.calibration.FocalCalibrator`
+    (``calibration="focal"``) corrects them exactly. On tabular data the focal loss was
+    not better than the log loss: read :doc:`/user_guide/focal_loss` before using it.
 
     With logits z, :math:`q = 1 - p_t` and
     :math:`v = q^\gamma - \gamma\, p_t\, q^{\gamma - 1} \log p_t`,
@@ -47,8 +47,8 @@ class FocalObjective:
     Parameters
     ----------
     gamma : float, default=2.0
-        Exponent, in [0, inf). Raising it increases the relative weight of rows that a
-        model predicts badly; 0 is the log loss.
+        Exponent, in [0, inf). A larger exponent increases the relative weight of rows
+        that a model predicts badly. With 0, the loss is the log loss.
 
     See Also
     --------
@@ -56,11 +56,11 @@ class FocalObjective:
 
     Notes
     -----
-    The gradient and the Hessian (its diagonal, for several classes) are exact. A
-    Hessian below 1e-6 is raised to this value before it is multiplied by the weight of
-    the row. A row of weight 2 therefore counts as two rows, and a row of weight 0 is
-    ignored. The time is O(n k) for n rows and k classes, and only the result needs
-    memory.
+    The gradient and the Hessian (for several classes, the diagonal of the Hessian) are
+    exact. A Hessian below 1e-6 is raised to this value before it is multiplied by the
+    weight of the row. A row of weight 2 therefore counts as two rows, and a row of
+    weight 0 is ignored. The time is O(n k) for n rows and k classes, and only the
+    result needs memory.
 
     CatBoost has this loss for two classes:
     ``loss_function="Focal:focal_alpha=0.5;focal_gamma=2"``.
@@ -86,8 +86,8 @@ class FocalObjective:
     ``LGBMClassifier(objective=focal)``.
     """
 
-    # This class is not a BaseEstimator: with get_params, XGBoost would treat
-    # objective__gamma as its own parameter, and warn.
+    # This class is not a BaseEstimator. If it had a method get_params, XGBoost would
+    # treat objective__gamma as a parameter of XGBoost, and warn.
     def __init__(self, gamma=2.0):
         self.gamma = gamma
 
@@ -176,8 +176,8 @@ class FocalObjective:
         r"""Compute the derivatives of rows of several classes.
 
         h_k = v p_k (1 - p_k) - v' p_t (p_k - [k = t])^2, with v' the derivative of v;
-        (p_k - [k = t])^2 / q is at most q, so it is enough to compute v' q, which is
-        finite.
+        (p_k - [k = t])^2 / q is at most q, so only the product v' q is computed. This
+        product is finite.
         """
         g = self.gamma
         rows = np.arange(scores.shape[0])
@@ -207,10 +207,11 @@ class FocalObjective:
         hessian[rows, labels] = v * p_own * q - bend * q
 
     def base_score(self, y, sample_weight=None):
-        """Return the best constant model, for ``base_score=`` of XGBoost.
+        """Return the best constant prediction, for ``base_score=`` of XGBoost.
 
         Without this start value, boosting needs its first rounds to learn the class
-        frequencies. LightGBM has no such parameter, and starts from zero.
+        frequencies. LightGBM has no parameter for the start value, and starts from
+        zero.
 
         Parameters
         ----------
@@ -246,7 +247,7 @@ class FocalObjective:
         return (start - start.mean()).tolist()
 
     def _best_constant(self, log_frequency):
-        """Return the log p that minimises the mean loss, given class frequencies."""
+        """Return log probabilities of minimal mean loss for given class frequencies."""
 
         def odds(shift):
             """Return log odds of every class, by bisection."""
@@ -258,8 +259,8 @@ class FocalObjective:
                 low, high = np.where(above, low, middle), np.where(above, middle, high)
             return (low + high) / 2
 
-        # The frequencies are proportional to p / v(p). Find the factor for which the
-        # values of p sum to 1.
+        # At the minimum, the frequencies are proportional to p / v(p). Find the factor
+        # of proportionality for which the values of p sum to 1.
         far = _FAR / 2
         shift = brentq(lambda c: expit(odds(c)).sum() - 1, -far, far, xtol=1e-12)
         return log_expit(odds(shift))
