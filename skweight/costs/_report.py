@@ -1,4 +1,4 @@
-"""Report whether a cost matrix is reasonable, and whether weights can replace it."""
+"""Report whether right decisions cost least, and whether weights can replace costs."""
 
 from dataclasses import asdict, dataclass
 

@@ -88,11 +88,11 @@ def dominated(costs):
 def _never_cheapest(difference, m):
     """Return whether, for all probabilities, another decision is cheaper.
 
-    ``difference[..., k, n]`` is the cost of the given decision minus the cost of
-    decision n if the true label is k. Only a few probabilities of the second class need
-    a check: 0, 1, and the probabilities at which two other decisions have the same
-    expected cost. The difference to the best other decision is smallest at one of these
-    probabilities.
+    ``difference[..., k, n]`` is the cost of decision m minus the cost of decision n if
+    the true label is k. Only a few probabilities of the second class need a check: 0,
+    1, and the probabilities at which two other decisions have the same expected cost.
+    The difference between decision m and the best other decision is smallest at one of
+    these probabilities.
     """
     others = np.delete(difference, m, axis=-1)
     best = np.minimum(others[..., 0, :].max(axis=-1), others[..., 1, :].max(axis=-1))

@@ -52,9 +52,9 @@ class Pipeline(FittedSteps):
     also be a weighting, such as ``BalancedWeighting()``. All steps, including samplers,
     pass on the weights with the rows. Weightings and samplers may have any order.
 
-    The role of a weight decides which steps use it. *Population* weights are the
-    caller's `sample_weight`, multiplied by the weights from weightings with the role
-    population. Every transformer that accepts weights gets population weights.
+    The role of a weight decides which steps use the weight. *Population* weights are
+    the caller's `sample_weight`, multiplied by the weights from weightings with the
+    role population. Every transformer that accepts weights gets population weights.
     *Emphasis* weights (weights that only change the learning) come from weightings with
     the role emphasis. Only the last step gets emphasis weights. The last step is fitted
     with the product
@@ -345,9 +345,9 @@ class Pipeline(FittedSteps):
     def _multiplier_of(self, classes):
         """Return `class_multiplier_` for given classes.
 
-        The result is None if the last step gets population weights and emphasis
-        (weights that only training uses) separately. In this case the last step undoes
-        the effect of emphasis on the probabilities.
+        The multipliers are None if the last step gets population weights and emphasis
+        weights (for training only) separately. In this case, the last step itself
+        undoes the effect of the emphasis weights on the probabilities.
         """
         if takes_roles(self.steps[-1][1]):
             return None

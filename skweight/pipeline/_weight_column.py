@@ -18,11 +18,11 @@ from skweight.weighting import ColumnWeighting, resolve_weighting
 class WeightColumn(TransformerMixin, BaseEstimator):
     r"""Append the weights of a strategy to X as its last column.
 
-    Use `WeightColumn` in Pipelines of scikit-learn, whose steps pass on rows but no
-    weights. Put the step directly before a :class:`~skweight.WeightedClassifier`, and
-    pass the result of `consumer` as the `weighting` of this classifier. The `weighting`
-    then reads and removes the column. The `weighting` has the same role (population or
-    emphasis) as the strategy.
+    Use `WeightColumn` in a Pipeline of scikit-learn; the steps of this Pipeline pass on
+    rows, but no weights. Put the step directly before a
+    :class:`~skweight.WeightedClassifier`, and pass the result of `consumer` as the
+    `weighting` of this classifier. The `weighting` then reads and removes the column.
+    The `weighting` has the same role (population or emphasis) as the strategy.
 
     .. math:: (x_i) \mapsto (x_i, w_i) \text{ in fit}, \qquad
               (x) \mapsto (x, 1) \text{ afterwards}
@@ -53,8 +53,8 @@ class WeightColumn(TransformerMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        In `fit`, if weights have both roles, if X already has a column of that name, or
-        if the strategy cannot use the rows.
+        In `fit`, if weights have both roles, if X already has a column with the name
+        `column`, or if the strategy cannot use the rows.
 
     See Also
     --------

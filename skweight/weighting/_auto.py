@@ -82,9 +82,9 @@ class AutoWeighting(BaseWeighting):
     decision and the report use the held-out scores of the chosen candidate.
 
     All candidates are compared on the same held-out rows, by calibrated probabilities.
-    The method of calibration is the one of the classifier. If the classifier has no
-    calibration, the comparison uses ``calibration="auto"``. Validation rows for early
-    stopping and the rows kept for ``conformal="split"`` do not take part. With
+    The comparison uses the calibration method of the classifier. If the classifier has
+    no calibration, ``calibration="auto"`` is used. Validation rows for early stopping
+    and the rows kept for ``conformal="split"`` take no part in the comparison. With
     `groups`, the standard error treats a group as one observation. If a class has a
     single row, no rows can be held out, and the smallest strength is used.
 

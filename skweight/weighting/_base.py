@@ -535,7 +535,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
     def _rows_for(self, factor, X):
         """Return X without the columns that only other strategies may see.
 
-        A strategy gets X unchanged if it reads columns of X by name or position.
+        A strategy that reads columns of X by name or position gets X unchanged.
         """
         if getattr(factor, "_sources", list)():
             return X

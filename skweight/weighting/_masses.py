@@ -51,7 +51,7 @@ def refuse_stabilizer(weighting, what):
 
 
 def masses_of(statistics, weighting):
-    """Return the classes and total weights; raise if total weights are not enough."""
+    """Return the classes and their total weights; raise if `statistics` lacks these."""
     name = type(weighting).__name__
     if not (hasattr(statistics, "classes_") and hasattr(statistics, "mass_")):
         raise TypeError(

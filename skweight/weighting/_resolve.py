@@ -61,7 +61,8 @@ def resolve_weighting(spec):
     Returns
     -------
     weighting : BaseWeighting or None
-        A strategy. Objects are returned unchanged, not cloned.
+        A strategy. If the user passed a strategy object, the same object is returned,
+        not a clone.
 
     Examples
     --------
