@@ -20,7 +20,7 @@ class ClassMix:
     classes : ndarray of shape (n_classes,)
         Class labels, sorted.
     frequencies : ndarray of shape (n_classes,)
-        Class frequencies of the reference (held-out rows of the fit).
+        Frequency of each class in the reference (held-out rows of the fit).
     """
 
     def __init__(self, classes, frequencies):
@@ -63,9 +63,9 @@ class ClassMix:
 def _errors(ratio, proportions, weight):
     """Return the standard error of each proportion.
 
-    When the error of one proportion is computed, the ratios between the other
-    proportions are held fixed. The Fisher information about a proportion is the sum of
-    the squared derivatives of the log likelihood of each row.
+    The error of each proportion is computed with fixed ratios between all other
+    proportions. The Fisher information about a proportion is the sum of the squared
+    derivatives of the log likelihood of each row.
     """
     mixed = np.maximum(ratio @ proportions, 1e-300)
     errors = np.empty(proportions.size)

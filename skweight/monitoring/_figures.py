@@ -15,11 +15,11 @@ from skweight.monitoring._moments import sums_of
 from skweight.weights import weighted_quantile
 
 # Lower limit to which probabilities are clipped before log odds are computed. In a
-# forest, a class without votes has probability zero, and the log odds would be
+# forest, a class without votes has probability zero, and the log odds of zero are
 # infinite.
 CLIP = 1e-4
-# Limit for the spread of the log odds. Below the limit, log odds differ only by
-# rounding errors.
+# Limit for the spread of the log odds. If the spread is below this limit, log odds
+# differ only by rounding errors.
 _LEAST_SPREAD = 1e-60
 # Names of the statistics for which `tolerance` is relative to the class frequency.
 RELATIVE = ("class frequency", "mean probability", "calibration gap")
@@ -36,8 +36,8 @@ class FigureName(NamedTuple):
 class Predictions(NamedTuple):
     """The outputs of a model for rows: probabilities, decisions, and strategy weights.
 
-    The field `predicted` holds the position of the decision for each row. A position of
-    ``len(classes)`` or more stands for a decision that is not a label.
+    The field `predicted` holds the position of the decision for each row. If the
+    position is ``len(classes)`` or more, the decision is not a label.
     """
 
     proba: np.ndarray | None
@@ -89,20 +89,20 @@ def log_odds(p):
 
 @dataclass(frozen=True)
 class Figures:
-    """The monitored statistics ("figures") of a model, with scales for each statistic.
+    """The monitored statistics ("figures") of a model, and their scales.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
         Class labels, sorted.
     shown : list of int
-        Classes with their own statistics. With two classes, only the rarer class is
-        shown.
+        Positions of the classes for which separate statistics are shown. With two
+        classes, only the rarer class is shown.
     slope_scale : dict {int: (centre, spread)}
-        Mean and variance of the log odds of each class, weighted by p (1 - p). Empty if
-        the model has no probabilities.
+        Mean and variance of the log odds of each class, weighted by p (1 - p), where p
+        is the probability of the class. Empty if the model has no probabilities.
     weight_quantiles : dict {float: float}
-        Quantiles of the weights of the reference rows.
+        Quantiles of the weights of the reference rows (held-out rows of the fit).
     """
 
     classes: np.ndarray
@@ -128,7 +128,7 @@ class Figures:
         return cls(classes, shown, slope_scale, thresholds)
 
     def names(self):
-        """Return names of statistics: those that need no labels, then the others."""
+        """Return names of statistics; statistics that need no labels come first."""
         labels = [plain(self.classes[k]) for k in self.shown]
         figure = "mean probability" if self.slope_scale else "predicted share"
         without_labels = [FigureName(figure, label) for label in labels]

@@ -4,13 +4,13 @@ If nothing has changed, new rows and rows of the reference come from the same
 distribution. The cumulants of the difference of the two means can then be computed from
 sums over all rows. The distribution of this difference is approximated by a gamma
 distribution (Pearson's type III) with the right skewness. Tails of Student's t account
-for the remaining kurtosis. Skewness and kurtosis matter, because a test that is
-repeated a thousand times has its threshold far out in a tail. If 1 % of the rows are
+for the remaining kurtosis. Skewness and kurtosis matter, because the threshold of a
+test that is repeated a thousand times is far out in a tail. If 1 % of the rows are
 positive, a normal distribution gives several times too many alarms.
 
 For very few rows, the approximation by gamma and t distributions fails. Cantelli's and
 Markov's inequalities are then used. Both inequalities hold for every distribution, but
-have less power.
+tests based on these inequalities have less power.
 """
 
 from math import comb
@@ -19,23 +19,23 @@ import numpy as np
 from scipy import special
 
 # Sums of weight^a value^b for the fourth moment of weight (value - mean). The last axis
-# of every array of sums holds the number of rows, followed by these sums.
+# of every array of sums holds first the number of rows, and then these sums.
 POWERS = tuple((a, b) for a in (1, 2, 3, 4) for b in range(a + 1))
 COLUMN = {power: 1 + i for i, power in enumerate(POWERS)}
 _A = np.array([0, *(a for a, _ in POWERS)])
 N_SUMS = 1 + len(POWERS)
-# The approximation by gamma and t distributions is used only under two conditions. The
-# skewness is at most the first limit, and the kurtosis exceeds the kurtosis of the
-# gamma distribution by at most the second limit.
+# The approximation by gamma and t distributions is used only under two conditions.
+# First, the skewness is at most the first limit. Second, the kurtosis minus the
+# kurtosis of the gamma distribution is at most the second limit.
 MOST_SKEWNESS = 2.0
 MOST_KURTOSIS = 1.0
-# Limits for skewness and kurtosis, below which the normal distribution is used.
+# Limits for skewness and kurtosis. Below both limits, the normal distribution is used.
 NO_SKEWNESS = 1e-3
 NO_KURTOSIS = 1e-6
 
 
 def sums_of(values, weight):
-    """Return sums over rows of positive weight; to combine parts, add their sums."""
+    """Return sums over rows of positive weight; sums of two sets of rows add up."""
     counted = weight > 0
     values, weight = np.asarray(values, dtype=np.float64)[counted], weight[counted]
     by_weight = weight ** np.arange(1, 5)[:, np.newaxis]
@@ -77,15 +77,15 @@ class Comparison:
     Attributes
     ----------
     difference, scale, skewness, kurtosis : ndarray of shape (..., n_figures)
-        `difference` is the mean of the new rows minus the mean of the reference. The
-        other attributes are the standard deviation, skewness and excess kurtosis of
-        this difference if nothing has changed.
+        `difference` is the mean of the new rows minus the mean of the reference.
+        `scale`, `skewness` and `kurtosis` are the standard deviation, skewness and
+        excess kurtosis of this difference if nothing has changed.
     slack : ndarray of shape (..., n_figures)
         Part of `difference` that is ignored: `tolerance` plus half of `step`.
     evidence : ndarray of shape (..., n_figures)
         Twice the log of the likelihood ratio between a changed mean and an unchanged
-        mean. The ratio uses a normal approximation and treats the mean of the reference
-        as known.
+        mean. The likelihood ratio uses a normal approximation and treats the mean of
+        the reference as known.
     """
 
     def __init__(self, reference, window, *, step, tolerance, inflation=1.0):
@@ -133,7 +133,7 @@ class Comparison:
         return np.where(z == 0, 1.0, np.minimum(p, 1.0))
 
     def bands(self, level):
-        """Return differences (low, high) beyond which p-values are below a level."""
+        """Return (low, high); differences outside have p-values below a level."""
         heavy = self.kurtosis - 1.5 * self.skewness**2
         high, low = (
             np.where(
@@ -174,8 +174,8 @@ def _cumulants(moments, pooled, part, n):
 
     If nothing has changed, the values of new rows and reference rows have the same
     distribution, but the weights may have different distributions. Therefore the
-    moments of all rows together are rescaled to the weights of the rows whose mean is
-    taken.
+    moments are computed from all rows together, and then rescaled to the weights of one
+    set of rows (new rows or reference rows).
     """
     by_weight = {}
     for power in (2, 3, 4):
@@ -225,7 +225,7 @@ def _upper_quantile(level, skewness, heavy):
 
 
 def _inequality(z, fourth):
-    """Return a bound on the upper tail probability that holds for any distribution."""
+    """Return an upper bound for a tail probability, valid for any distribution."""
     z = np.maximum(z, 1e-12)
     return np.minimum(1 / (1 + z**2), fourth / (2 * z**4))
 

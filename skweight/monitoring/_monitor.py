@@ -72,17 +72,17 @@ class WeightMonitor(BaseEstimator):
     estimator : classifier, default=None
         A `WeightedClassifier`, or any other classifier; None means
         ``WeightedClassifier()``. The classifier is fitted once for every fold and once
-        on all rows. A ``FrozenEstimator`` is not fitted again; its model must not have
-        been fitted on the rows that you pass to `fit`.
+        on all rows. A ``FrozenEstimator`` is not fitted again. Do not pass rows to
+        `fit` on which the model in the ``FrozenEstimator`` was trained.
     alpha : float, default=0.01
         Probability, in (0, 1), that a stream without changes ever raises an alarm, in
         any statistic and any batch. A larger alpha detects changes sooner but gives
         more false alarms.
     tolerance : float, default=0.0
-        Size of a change that is ignored. For class frequencies and probabilities, the
-        size is relative to the frequency of the class; for recall, slope and shares of
-        weights, the size is absolute. In a long stream, even tiny changes become
-        significant; a larger `tolerance` ignores them.
+        Changes up to this size are ignored. For class frequencies and probabilities,
+        the size is relative to the frequency of the class; for recall, slope and shares
+        of weights, the size is absolute. In a long stream, even tiny changes become
+        significant; with a larger `tolerance`, tiny changes are ignored.
     quantiles : tuple of float, default=(0.5, 0.9, 0.99)
         Quantiles of the training weights to monitor, if weights depend on X.
     cv : int, "holdout", splitter, iterable or None, default=None
@@ -92,7 +92,7 @@ class WeightMonitor(BaseEstimator):
     n_jobs : int or None, default=None
         Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random split into folds.
+        Seed for the random split of the rows into folds.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class WeightMonitor(BaseEstimator):
     n_features_in_ : int
         Number of columns of X that was passed to `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns of X, if all are strings.
+        Names of the columns of X, if all names are strings.
 
     Raises
     ------
@@ -125,14 +125,14 @@ class WeightMonitor(BaseEstimator):
     Notes
     -----
     The p-values are computed from four moments [1]_. A gamma distribution has the right
-    skewness, and tails of Student's t have the remaining kurtosis. For very few rows,
-    distribution-free inequalities are used instead. Alpha is divided over the blocks as
-    in [2]_, section 2. Windows grow in geometric steps, so only O(log t) windows are
-    kept. The change is estimated to begin with the batch that has the largest
-    likelihood ratio, as in Page's CUSUM [3]_. E-processes [4]_ [5]_ are another method
-    that is valid after any number of batches. E-processes assume a known mean, but here
-    the mean is estimated from the reference. E-processes also have less power for a
-    large change in a single batch.
+    skewness, and tails of Student's t account for the remaining kurtosis. For very few
+    rows, distribution-free inequalities are used instead. Alpha is divided over the
+    blocks as in [2]_, section 2. Windows grow in geometric steps, so only O(log t)
+    windows are kept after t blocks. The change is estimated to begin with the batch
+    that has the largest likelihood ratio, as in Page's CUSUM [3]_. E-processes [4]_
+    [5]_ are another method that is valid after any number of batches. E-processes
+    assume a known mean, but here the mean is estimated from the reference. E-processes
+    also have less power for a large change in a single batch.
 
     The monitor stores sums, not rows. Therefore the monitor can be saved in places
     where the data are not allowed, and the size of the monitor stays bounded. `update`
@@ -142,10 +142,10 @@ class WeightMonitor(BaseEstimator):
     customer, there are too many false alarms.
 
     Fold models are fitted on fewer rows than the monitored model. For some learners,
-    the reference is therefore slightly too pessimistic; a ``FrozenEstimator`` with
-    held-out rows avoids this. The calibration slope [6]_ is estimated by a single
-    Newton step from the value 1. If the true slope is far from 1, this step is too
-    long. A slope below zero means that the features have nearly no information.
+    the reference is therefore slightly too pessimistic. To avoid this bias, use a
+    ``FrozenEstimator`` with held-out rows. The calibration slope [6]_ is estimated by a
+    single Newton step from the value 1. If the true slope is far from 1, this step is
+    too long. A slope below zero means that the features have nearly no information.
 
     References
     ----------
@@ -240,8 +240,8 @@ class WeightMonitor(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows. For a ``FrozenEstimator``, pass rows on which it was not
-            trained.
+            Training rows. For a ``FrozenEstimator``, pass rows on which the model was
+            not trained.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -374,8 +374,8 @@ class WeightMonitor(BaseEstimator):
             Population weights of the batch. All batches of a stream must use the same
             scale of weights; the reference may use another scale.
         batch : object, default=None
-            Name of the batch in reports, such as its date; None means its number in the
-            stream, counted from 1.
+            Name of the batch in reports, such as a date. None means the number of the
+            batch in the stream, counted from 1.
         labels_only : bool, default=False
             Set to True if the same rows were passed before without labels. Predictions
             and weights of these rows are then not used a second time. Batches with late
@@ -440,7 +440,7 @@ class WeightMonitor(BaseEstimator):
         )
 
     def _read_labels(self, X, y):
-        """Return label positions, -1 for a missing label; None if all are missing."""
+        """Return label positions (-1 if missing); None if all labels are missing."""
         if y is None:
             return None
         check_rows(X, y)
@@ -459,7 +459,7 @@ class WeightMonitor(BaseEstimator):
         return codes
 
     def _look(self, sums, n_rows, batch):
-        """Add the sums of a batch to its streams; test streams with enough rows."""
+        """Add the sums of a batch to the streams; test each stream with enough rows."""
         ready = [
             position
             for position, stream in enumerate(self._streams)
@@ -498,7 +498,7 @@ class WeightMonitor(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances that the shared tests fit to rows with the given labels."""
+        """Return instances for the shared tests; `labels` are the row labels."""
         from sklearn.linear_model import LogisticRegression
 
         weighted = WeightedClassifier(calibration=None)

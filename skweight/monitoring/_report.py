@@ -17,26 +17,27 @@ class DriftFigure:
     figure : str
         Name of the figure (monitored statistic).
     of : object
-        The class or the quantile that the figure describes.
+        The class or the quantile of the figure, for example the class of a recall.
     reference, observed : float
-        Value in the reference, and value in the newest rows. The newest rows are the
-        last batch, together with earlier batches that were too small for a test. NaN if
-        the batch had no rows for this figure.
+        Value of the figure in the reference (held-out rows of the fit), and value in
+        the newest rows. The newest rows are the last batch, together with earlier
+        batches that were too small for a test. NaN if the batch had no rows for this
+        figure.
     low, high : float
-        Band of values for which the newest rows alone raise no alarm now. NaN if these
-        rows are too few for a test. Several batches together may raise an alarm for a
-        value inside the band.
+        Band of values. A value inside the band raises no alarm from the newest rows
+        alone. Several batches together can raise an alarm even if each value is inside
+        the band. NaN if the newest rows are too few for a test.
     n_rows : int
-        Number of the newest rows from which the figure is computed.
+        Number of newest rows used to compute the figure.
     p_value : float
-        Upper bound for the probability that an unchanged stream ever shows an equally
-        large deviation, in any statistic, batch or window. This p-value is valid after
-        any number of batches, and never increases. If the p-value is at most alpha,
-        there is an alarm.
+        Upper bound for the probability that an unchanged stream ever shows a deviation
+        as large as the deviation here, in any statistic, batch or window (several
+        batches together). This p-value is valid after any number of batches, and never
+        increases. If the p-value is at most alpha, there is an alarm.
     alarm : bool
         Whether the figure raised an alarm, at the last batch or before.
     alarm_at : object or None
-        Name of the batch of the first alarm.
+        Name of the batch at which the figure raised its first alarm.
     onset : object or None
         Name of the batch with which the change most likely began (an estimate).
     mean_since : float or None
@@ -71,14 +72,14 @@ class DriftFigure:
 
 @dataclass(frozen=True, repr=False)
 class MonitorReport:
-    """The state of a stream; returned by :meth:`skweight.WeightMonitor.update`.
+    """The state of a stream of batches, from :meth:`skweight.WeightMonitor.update`.
 
     Prints as text; notebooks show a table.
 
     Attributes
     ----------
     figures : list of DriftFigure
-        All monitored statistics for which the stream had rows.
+        All monitored statistics that could be computed from the rows of the stream.
     alpha : float
         Probability that a stream without changes ever raises an alarm.
     batch : object
@@ -157,9 +158,9 @@ class MonitorReport:
         Returns
         -------
         report : dict
-            A dict with ``alarm``, ``onset``, ``advice``, ``figures`` and the other
-            attributes. Labels that are keys become strings. Batch names that are not
-            JSON values also become strings. NaN becomes None.
+            A dict with ``alarm``, ``onset``, ``advice``, ``figures`` and all other
+            attributes of the report. Labels that are keys become strings. Batch names
+            that are not JSON values also become strings. NaN becomes None.
         """
         figures = [
             {name: _plain(value) for name, value in asdict(figure).items()}

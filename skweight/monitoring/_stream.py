@@ -2,14 +2,14 @@
 
 A block is one batch, or several small batches that have at least `MIN_ROWS` rows in
 total. A window holds all rows since an earlier block. A look is the test after a block:
-several windows are compared with the reference. Each comparison has a share of alpha,
-which is fixed in advance. The shares of all statistics, windows and looks add up to at
-most 1. By the union bound, the probability of any false alarm is at most alpha.
+several windows are compared with the reference. Each comparison has a share of alpha.
+The shares are fixed in advance. The shares of all statistics, windows and looks add up
+to at most 1. By the union bound, the probability of any false alarm is at most alpha.
 
 A look is the test after a block of rows. After t looks, the share t / (t + HALF_SPENT)
 of alpha has been used; so half of alpha is used in the first `HALF_SPENT` looks. Half
 of the level of a look is for the newest block, so that a large change in one batch is
-detected at once. The other windows share the other half.
+detected at once. All longer windows share the remaining half.
 """
 
 import numpy as np
@@ -22,9 +22,9 @@ from skweight.monitoring._report import DriftFigure
 MIN_ROWS = 50
 HALF_SPENT = 50
 SHARE_OF_NEWEST = 0.5
-# These windows (rows since a block) are kept. The windows of the newest blocks are all
-# kept. For older windows, 8 to 16 windows are kept for every doubling of the age.
-# Beyond the oldest age, only the window of the whole stream is kept.
+# These numbers say which windows (rows since a block) are kept. All windows of the
+# newest blocks are kept. For older windows, 8 to 16 windows are kept for every doubling
+# of the age. Beyond the oldest age, only the window of the whole stream is kept.
 FINE_AGES = 8
 OLDEST_AGE = 4096
 
@@ -35,7 +35,7 @@ def budget_of_look(t):
 
 
 def is_kept(first, n_blocks):
-    """Return whether the window (rows since a block) that began at `first` is kept."""
+    """Return whether to keep the window (rows since a block) that began at `first`."""
     age = n_blocks - first
     if first == 0 or age < 2 * FINE_AGES:
         return True
@@ -65,13 +65,15 @@ class Stream:
     windows : ndarray of shape (n_windows, n_figures, N_SUMS)
         For each window, sums over all rows since the first block of the window.
     first_blocks, batches : lists of length n_windows
-        For each window, the number of its first block, and the name of the first batch
+        For each window, the number of the first block, and the name of the first batch
         in this block.
     block : ndarray of shape (n_figures, N_SUMS)
-        Sums of the newest block; batches are added until it has enough rows for a test.
+        Sums of the newest block. Batches are added until the block has enough rows for
+        a test.
     p_value : ndarray of shape (n_figures,)
-        The smallest p-value so far, divided by its share of alpha. It is at most alpha
-        if there was an alarm. These attributes belong to this p-value:
+        The smallest p-value so far, where each p-value is divided by the share of alpha
+        of the test. If there was an alarm, this value is at most alpha. These
+        attributes describe the alarm and the change:
 
         - ``alarm_at``: the batch of the alarm;
         - ``onset``: the likely first batch of the change;
@@ -153,8 +155,8 @@ class Stream:
     def _tested(self):
         """Return the positions of the windows (rows since a block) that are tested.
 
-        Windows of certain ages are tested, the newest window first. If no window of one
-        of these ages is kept, the next older window is tested instead.
+        Windows of certain ages are tested, starting with the newest window. If the
+        window of an age is not kept, the next older window is tested instead.
         """
         ages = self.n_blocks - np.array(self.first_blocks)[::-1]
         at = np.searchsorted(ages, ages_of_tests(self.n_blocks))
@@ -164,7 +166,7 @@ class Stream:
         """Return the figures for the report.
 
         ``is_current`` says whether the last batch had rows for the monitored
-        statistics. If the batch had no rows, the observed value and the band are NaN.
+        statistics. If it is False, the observed values and the bands are NaN.
         """
         means = mean_of(reference)
         observed, low, high = np.full((3, len(self.names)), np.nan)

@@ -1,11 +1,11 @@
 """Resample rows together with vectors of numbers, such as weights.
 
-A vector has one number per row. It is resampled together with the rows, so that every
-resampled row gets a number. If a sampler selects rows, its ``sample_indices_`` also
-select the numbers. If a sampler interpolates rows, the vectors are added to X as
-columns. The sampler's search for neighbours does not see these columns, so that the new
-rows are exactly the same as without vectors. Samplers of other kinds cannot resample
-vectors.
+A vector has one number per row. The vector is resampled together with the rows, so that
+every resampled row gets a number. If a sampler selects rows, its ``sample_indices_``
+also select the numbers. If a sampler interpolates rows, the vectors are added to X as
+columns. The search for neighbours inside the sampler ignores these columns, so that the
+new rows are exactly the same as without vectors. Samplers of other kinds cannot
+resample vectors.
 """
 
 from typing import NamedTuple
@@ -26,8 +26,9 @@ from skweight.resampling._tables import (
 )
 from skweight.resampling._votes import resample_by_votes
 
-# Samplers of imbalanced-learn that create rows on the line between two existing rows.
-# For each sampler, the tuple names the parameters that hold a search for neighbours.
+# Samplers of imbalanced-learn that create new rows on the line between two existing
+# rows. For each sampler, the tuple has the names of the parameters for the neighbour
+# search.
 _BETWEEN_ROWS = {
     "SMOTE": ("k_neighbors",),
     "BorderlineSMOTE": ("k_neighbors", "m_neighbors"),
@@ -37,13 +38,13 @@ _BETWEEN_ROWS = {
     "SMOTENC": ("k_neighbors",),
 }
 
-# Samplers that combine SMOTE with a cleaning step. For each sampler, the name of the
-# parameter that holds the cleaning step.
+# Samplers that combine SMOTE with a cleaning step. For each sampler, the value is the
+# name of the parameter for the cleaning step.
 _THEN_CLEAN = {"SMOTEENN": "enn", "SMOTETomek": "tomek"}
 
-# The columns with weights are multiplied by a tiny number, so that they change no digit
-# of a distance. This is necessary for KMeansSMOTE: it computes distances itself, so the
-# columns cannot be hidden from it.
+# The columns with weights are multiplied by a tiny number, so that these columns change
+# no digit of a distance. KMeansSMOTE needs this, because it computes distances itself;
+# the columns with weights cannot be hidden from such a sampler.
 _SMALL = {np.dtype(np.float32): 2.0**-60}
 _SMALLEST = 2.0**-400
 
@@ -59,7 +60,7 @@ class Carried(NamedTuple):
 
 
 def kind_of(sampler):
-    """Return a name for the way in which a sampler resamples vectors, or None."""
+    """Return the name of a sampler's method for resampling vectors, or None."""
     name = type(sampler).__name__
     if type(sampler).__module__.partition(".")[0] == "imblearn":
         if name in _BETWEEN_ROWS:
@@ -79,7 +80,7 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
     Parameters
     ----------
     sampler : sampler
-        Sampler to use; it is cloned and never changed.
+        Sampler to use. The sampler is cloned and never changed.
     X : array-like of shape (n_samples, n_features)
         Rows, in a type of container that the sampler accepts.
     y : array-like of shape (n_samples,)
@@ -87,8 +88,8 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
     vectors : ndarray of shape (n_samples, n_vectors) or None
         Numbers that belong to the rows, such as weights.
     of_one_row : bool, default=False
-        Whether the vectors encode positions of rows. If so, the values of several rows
-        are never averaged.
+        Whether the vectors encode positions of rows. If True, the values of several
+        rows are never averaged.
 
     Returns
     -------
@@ -159,10 +160,10 @@ def _between(sampler, X, y, vectors):
 
 
 def _used_rows(sampler, X, y):
-    """Return the rows that SMOTE uses (None for all rows), and the new class counts.
+    """Return the rows to pass to SMOTE (None for all rows), and the new class counts.
 
-    SMOTE uses only rows of the classes to which it adds rows. To save copies, the rows
-    of the other classes are not passed to SMOTE.
+    SMOTE adds rows to some classes, and uses only existing rows of these classes. To
+    save copies, the rows of all other classes are not passed to SMOTE.
     """
     if not isinstance(y, np.ndarray) or y.ndim != 1 or X.dtype.kind not in "fiu":
         return None
@@ -188,7 +189,7 @@ def _used_rows(sampler, X, y):
 
 
 def _between_some(sampler, X, y, vectors, subset, counts):
-    """Resample a subset of the rows, and append the new rows to the whole data."""
+    """Resample a subset of the rows, and append the new rows to all rows."""
     strategy = sampler.sampling_strategy
     sampler.set_params(sampling_strategy=counts)
     part = None if vectors is None else vectors[subset]
@@ -252,7 +253,7 @@ def _hide(sampler, name, **hidden):
         from sklearn.neighbors import NearestNeighbors
 
         # In a sampler, the number of neighbours does not include the row itself. In
-        # NearestNeighbors, it does.
+        # NearestNeighbors, this number includes the row itself.
         search = NearestNeighbors(n_neighbors=search + 1)
     sampler.set_params(**{name: NeighborsHider(search, **hidden)})
 
@@ -280,8 +281,8 @@ class _Columns:
     """Vectors encoded as small coordinates, and decoded again.
 
     If a sampler computes in single precision, every number (such as a weight) is stored
-    in two parts: the rounded number and the rounding error. A number that is the same
-    in all rows is then decoded exactly.
+    in two parts: the rounded number and the rounding error. If a number is the same in
+    all rows, it is then decoded exactly.
     """
 
     def __init__(self, vectors, sampler_dtype):
@@ -332,7 +333,7 @@ def _nominal_columns(sampler, X):
 
 
 def _keep_median(X, y, numeric, coordinates):
-    """Return columns to add, so that vectors do not change a median used by SMOTENC.
+    """Return columns to add, so that vectors do not change the median in SMOTENC.
 
     For SMOTENC, the distance between two categories is the median of the standard
     deviations of the numeric columns. Vectors are added as columns with very small

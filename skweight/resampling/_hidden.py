@@ -4,7 +4,8 @@ A sampler of the SMOTE family creates a row on the line between two other rows. 
 weights are appended to X as a column, they are interpolated in the same way as the
 features. However, three helpers of the sampler must not use the column of weights: the
 search for neighbours, the clusterer and the support vector machine. The helpers are
-parameters of the sampler, so wrappers that remove the column can replace them.
+parameters of the sampler. They are therefore replaced by wrappers that remove the
+column of weights.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ _OWN = ("estimator", "start", "stop", "dtype")
 
 
 class ColumnHider(BaseEstimator):
-    """Wrap a helper of a sampler, such as its clusterer, and hide columns from it.
+    """Hide columns from a helper of a sampler, such as a clusterer.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class ColumnHider(BaseEstimator):
         self.dtype = dtype
 
     def set_params(self, **params):
-        """Set parameters of the wrapper or of the helper, under their own names."""
+        """Set parameters of the wrapper or of the helper; no prefix is needed."""
         own_params = {k: v for k, v in params.items() if k.partition("__")[0] in _OWN}
         super().set_params(**own_params)
         self.estimator.set_params(
@@ -65,8 +66,8 @@ class ColumnHider(BaseEstimator):
 class NeighborsHider(ColumnHider):
     """A search for neighbours from which some columns are hidden.
 
-    If a class has too few rows, each row's neighbours are repeated, so that the sampler
-    gets the expected number of neighbours.
+    If a class has too few rows, the neighbours of each row are repeated, so that the
+    sampler gets the expected number of neighbours.
     """
 
     @property
@@ -101,8 +102,8 @@ class NeighborsHider(ColumnHider):
             None if X is None else self._visible(X), n_neighbors=n_available
         )
         if n_available < n_wanted:
-            # The first neighbour is the row itself. The other neighbours are repeated
-            # in turn until their number is as expected.
+            # The first neighbour is the row itself. All other neighbours are repeated
+            # in turn, until the sampler gets the expected number of neighbours.
             turns = np.arange(n_wanted - 1) % max(n_available - 1, 1) + (
                 n_available > 1
             )

@@ -16,7 +16,8 @@ def sampler_of_name(name, X=None, random_state=None):
     ----------
     name : {"smote", "random_over", "random_under"}
         ``"smote"`` means SMOTE if all columns are numeric, SMOTEN if X is a DataFrame
-        without numeric columns, and SMOTENC if X is a DataFrame with both kinds.
+        without numeric columns, and SMOTENC if X is a DataFrame with numeric and
+        non-numeric columns.
     X : DataFrame, default=None
         Rows from which the variant of SMOTE is chosen.
     random_state : int, RandomState instance or None, default=None
@@ -51,7 +52,7 @@ def sampler_of_name(name, X=None, random_state=None):
 
 
 def times_in(X):
-    """Return the columns of a table that hold times, by name or position."""
+    """Return the names or positions of the columns of a table that hold times."""
     if not is_frame(X):
         table = X if isinstance(X, np.ndarray) else np.empty((0, 0))
         return [j for j, column in enumerate(table.T) if are_times(column)]

@@ -23,22 +23,22 @@ class ProjectionNeighbors(BaseEstimator):
     Use this class if a sampler needs most of its time to search for neighbours. An
     example is ``SMOTE(k_neighbors=ProjectionNeighbors(6))``, where the row itself
     counts as one of the 6 neighbours. Every tree splits the rows at the median along a
-    random direction. It splits the halves again, until each leaf has at most
-    `leaf_size` rows. A row is compared only with the rows of its leaf. Of the rows
-    found by all trees, the nearest are returned.
+    random direction. Then the tree splits each half, and so on, until each leaf has at
+    most `leaf_size` rows. A row is compared only with the rows of the same leaf. The
+    search returns the nearest of the rows that all trees have found.
 
     Parameters
     ----------
     n_neighbors : int, default=6
         Number of neighbours of every row, including the row itself.
     n_trees : int, default=1
-        Number of trees. With more trees, more of the true neighbours are found. The
-        time is proportional to the number of trees.
+        Number of trees. More trees find more of the true neighbours. The time is
+        proportional to the number of trees.
     leaf_size : int, default=512
-        Largest number of rows in a leaf. With larger leaves, more of the true
-        neighbours are found, and the search takes longer.
+        Largest number of rows in a leaf. Larger leaves find more of the true
+        neighbours, but make the search slower.
     random_state : int, RandomState instance or None, default=0
-        Seed of the directions. None draws new directions in every fit.
+        Seed of the random directions. None draws new directions in every fit.
 
     Attributes
     ----------
@@ -53,8 +53,8 @@ class ProjectionNeighbors(BaseEstimator):
     -----
     The time is :math:`O(T n d (\log n + L))` for T trees and leaves of L rows, while
     the exact search in many dimensions takes :math:`O(n^2 d)`. The memory is :math:`O(n
-    (d + T))`. Distances are computed in single precision on centred rows. How many of
-    the true neighbours are found depends on the data; see the user guide. If there are
+    (d + T))`. Distances are computed in single precision on centred rows. The share of
+    true neighbours that are found depends on the data; see the user guide. If there are
     at most `leaf_size` rows, the search is exact.
 
     References
@@ -122,9 +122,9 @@ class ProjectionNeighbors(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), default=None
-            Rows whose neighbours are searched. If a row of the fit is among them, its
-            first neighbour is the row itself. None means all rows of the fit. In this
-            case, a row does not count as its own neighbour.
+            Rows whose neighbours are searched. If X contains a row of the fit, the
+            first neighbour of this row is the row itself. None means all rows of the
+            fit. With None, a row does not count as its own neighbour.
         n_neighbors : int, default=None
             Number of neighbours; None takes the parameter of the constructor.
         return_distance : bool, default=True
@@ -276,7 +276,7 @@ def _squares(queries, rows):
 
 
 def _smallest(values, k):
-    """Return the k smallest values of every row, in order, and their positions."""
+    """Return the k smallest values of every row, sorted, and their positions."""
     if values.shape[1] > k:
         at = np.argpartition(values, k - 1, axis=1)[:, :k]
         values = np.take_along_axis(values, at, axis=1)
@@ -287,7 +287,7 @@ def _smallest(values, k):
 
 
 def _merge(first, second, k):
-    """Merge two lists of neighbours: return the k nearest, without duplicates."""
+    """Merge two lists of neighbours; return the k nearest rows, without duplicates."""
     squares, neighbors = (np.hstack(pair) for pair in zip(first, second, strict=True))
     order = np.argsort(neighbors, axis=1, kind="stable")
     neighbors = np.take_along_axis(neighbors, order, axis=1)

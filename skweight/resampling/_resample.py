@@ -29,12 +29,12 @@ class Resampled(NamedTuple):
     X : array-like of shape (n_resampled, n_features)
         Resampled rows, in the same type of container as the input.
     y : array-like of shape (n_resampled,)
-        Labels of the rows.
+        Labels of the resampled rows.
     sample_weight : ndarray or None
         Weights of the resampled rows, with as many columns as the weights passed in.
         None if no weights were passed in.
     rows : ndarray of shape (n_resampled,)
-        Position of the row in the input; -1 for a synthetic row.
+        Position of each resampled row in the input; -1 for a synthetic row.
 
     Examples
     --------
@@ -70,8 +70,8 @@ def resample(
 
     .. math:: x = x_i + \lambda (x_j - x_i), \qquad w = w_i + \lambda (w_j - w_i),
 
-    with the same :math:`\lambda` as the features of the row. The sampler creates
-    exactly the same rows as without weights.
+    with the same :math:`\lambda` as for the features of the new row. The sampler
+    creates exactly the same rows as without weights.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ def resample(
         weights.
     preserve_mass : bool, default=False
         Whether to scale the weights of every class so that the total weight of the
-        class does not change. If False, the total weight of a class changes with its
-        number of rows, as is usual in resampling.
+        class does not change. If False, the total weight of a class changes with the
+        number of rows of the class, as is usual in resampling.
     random_state : int, RandomState instance or None, default=None
         Seed of a sampler that is passed by name.
 
@@ -120,7 +120,8 @@ def resample(
     Warns
     -----
     FewerThanAskedWarning
-        If a class has fewer rows than the number of neighbours of the sampler.
+        If the number of rows of a class is below the number of neighbours of the
+        sampler.
 
     See Also
     --------
@@ -129,12 +130,13 @@ def resample(
 
     Notes
     -----
-    In addition to the sampler, each vector of weights takes O(n) time and memory. The
-    rule "parent" adds :math:`\log_2 n` columns during the resampling. Without
-    `preserve_mass`, the mean weight of a class stays the same, so its total weight is
-    proportional to its number of rows. With "class_mean", the mean weight stays exactly
-    the same. With the other rules, it stays the same on average, if the sampler draws
-    rows uniformly.
+    Each vector of weights takes O(n) time and memory, in addition to the time and
+    memory of the sampler. The rule "parent" adds :math:`\log_2 n` columns during the
+    resampling. Without `preserve_mass`, the mean weight of a class stays the same, so
+    the total weight of the class is proportional to its number of rows. With
+    "class_mean", the mean weight stays exactly the same. With "interpolate" and
+    "parent", the mean weight stays the same on average, if the sampler draws rows
+    uniformly.
 
     References
     ----------
@@ -277,21 +279,21 @@ def _check_rule(sampler, rule):
 
 
 def _vectors_to_carry(weights, rule):
-    """Return the vectors that the sampler resamples with the rows, or None."""
+    """Return the vectors to resample together with the rows, or None."""
     if rule == "class_mean":
         return None
     if rule == "interpolate":
         return weights if np.ptp(weights, axis=0).any() else None
     # The position of each row is written as bits, one column per bit, and the columns
-    # are resampled with the rows. If bits are interpolated between two rows, rounding
-    # gives the bits of the nearer row.
+    # are resampled with the rows. After interpolation between two rows, rounding gives
+    # the bits of the nearer row.
     n_samples = weights.shape[0]
     places = np.arange(max(int(n_samples - 1).bit_length(), 1))
     return (np.arange(n_samples)[:, None] >> places & 1).astype(np.float64)
 
 
 def _codes(y, y_new):
-    """Return the position of each row's class, before and after resampling."""
+    """Return the class position of each row, before and after resampling."""
     y, y_new = (
         labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels
         for labels in (np.asarray(y), np.asarray(y_new))
@@ -323,7 +325,7 @@ def _weigh(carried, weights, codes, rule):
 
 
 def _mass_ratio(weights, weights_new, codes):
-    """Return (total class weight before / after resampling) for each row's class."""
+    """For each row, return total weight of its class before / after resampling."""
     mass_before, mass_after = (
         np.bincount(class_codes, columns.prod(axis=1))
         for class_codes, columns in zip(codes, (weights, weights_new), strict=True)
@@ -332,7 +334,7 @@ def _mass_ratio(weights, weights_new, codes):
 
 
 def _explain(error, sampler, X, y):
-    """Return an error with advice after a failed resampling; None without advice."""
+    """After a failed resampling, return an error with advice, or None."""
     name = type(sampler).__name__
     if np.unique(np.asarray(y)).size < 2:
         return ValueError(

@@ -27,8 +27,8 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     weight_rule : {"interpolate", "parent", "class_mean"}, default="interpolate"
         Weight of a synthetic row, as in :func:`resample`.
     preserve_mass : bool, default=False
-        Whether to scale the weights so that resampling keeps every class's total
-        weight.
+        Whether to scale the weights, so that resampling does not change the total
+        weight of any class.
     random_state : int, RandomState instance or None, default=None
         Seed of a sampler that is passed by name.
 
@@ -41,9 +41,10 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     sample_weight_ : ndarray or None
         Weights of the resampled rows.
     rows_ : ndarray of shape (n_resampled,)
-        Position of the row in the input; -1 for a synthetic row.
+        Position of each resampled row in the input; -1 for a synthetic row.
     sample_indices_ : ndarray of shape (n_resampled,)
-        The same positions as in ``rows_``, if the sampler only selects rows.
+        The same positions as in ``rows_``. This attribute exists only if the sampler
+        selects rows and creates none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -55,7 +56,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
 
     Notes
     -----
-    In addition to the sampler, the weights take O(n) time.
+    Resampling the weights takes O(n) time, in addition to the time of the sampler.
 
     Examples
     --------
@@ -85,7 +86,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None):
-        """Resample rows, and store the result; `fit_resample` also returns the rows.
+        """Resample and store the weights; to get resampled rows, call `fit_resample`.
 
         Parameters
         ----------
@@ -94,7 +95,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, which are resampled with the rows.
+            Weights of the rows; the weights are resampled together with the rows.
 
         Returns
         -------
@@ -114,7 +115,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, which are resampled with the rows.
+            Weights of the rows; the weights are resampled together with the rows.
 
         Returns
         -------
@@ -201,8 +202,7 @@ def resolve_resampler(spec, random_state=None):
 def resample_training(resampler, X, y, by_role, fit_params):
     """Resample rows, population weights, emphasis weights, and arguments of `fit`.
 
-    If all rows have the same class, which may happen in a fold, the rows are not
-    resampled.
+    If all rows have the same class (this can happen in a fold), they are not resampled.
 
     Returns
     -------

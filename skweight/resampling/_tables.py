@@ -32,7 +32,7 @@ def _nullable(frame):
 
 
 class Table:
-    """Rows of any container, converted to a type that imbalanced-learn supports.
+    """Rows from any container, converted to a container that imbalanced-learn supports.
 
     Lists become arrays; polars frames and nullable dtypes become plain pandas frames.
     `restore` converts the resampled rows back.
@@ -92,7 +92,7 @@ def number_dtype(X, columns=None):
 
 
 def as_frame(X, frame):
-    """Return an array as a DataFrame with columns and dtypes of another DataFrame."""
+    """Convert an array to a DataFrame with columns and dtypes of a given DataFrame."""
     constructor = type(frame)
     if sparse.issparse(X):
         constructor = constructor.sparse.from_spmatrix
@@ -126,7 +126,7 @@ def append_columns(X, columns):
 
 
 def split_columns(X, width, dtype):
-    """Return the first columns of X, and the added columns as an array of floats."""
+    """Split X: return the original columns, and the added columns as a float array."""
     if is_frame(X):
         behind = np.column_stack(
             [np.asarray(X.iloc[:, column]) for column in range(width, X.shape[1])]

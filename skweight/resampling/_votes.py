@@ -2,10 +2,10 @@
 
 SMOTEN draws a row of a class. Every column of the new row gets the most frequent
 category among the drawn row and its nearest neighbours. The weights of new rows depend
-on the drawn rows, but SMOTEN does not tell which rows it has drawn. SMOTEN also calls
-functions that SciPy 1.18 deprecates and SciPy 1.20 removes. Therefore this module
-implements the steps of SMOTEN again, with the same random draws and exactly the same
-distances.
+on the drawn rows, but SMOTEN does not return the positions of the drawn rows. SMOTEN
+also calls functions that SciPy 1.18 deprecates and SciPy 1.20 removes. Therefore this
+module implements the steps of SMOTEN again, with the same random draws and exactly the
+same distances.
 """
 
 import numpy as np
@@ -24,14 +24,14 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
     Parameters
     ----------
     sampler : SMOTEN
-        A clone of the sampler; it is fitted here.
+        A clone of the sampler. This function fits the clone.
     X, y : array-like
         Rows and their class labels.
     vectors : ndarray of shape (n_samples, n_vectors) or None
         Numbers that belong to the rows, such as weights.
     of_one_row : bool
-        If True, a new row gets the vector of the drawn row. If False, it gets the mean
-        over the voting neighbours.
+        If True, a new row gets the numbers of the drawn row. If False, a new row gets
+        the mean of the numbers over the rows that vote.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
 
 
 def _distances_of_categories(codes, labels, categories):
-    """Return, for every column, the squared distances between the categories.
+    """For every column, return the squared distances between its categories.
 
     The distance is the value difference metric: the class frequencies among the rows of
     each category are computed, and the differences between two categories are summed
