@@ -25,9 +25,9 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
 
     This class wraps any regressor, Pipeline or search, as
     :class:`~skweight.WeightedClassifier` wraps classifiers. A weighting decides how
-    much every row counts, and the weights are passed to the estimator in the way that
-    the estimator supports. Use this class for weights that need no classes: covariate
-    shift, survey weights, your own weights.
+    much every row counts. The estimator gets the weights as ``sample_weight`` or in
+    another way that it supports. Use this class for weights that need no classes:
+    covariate shift, survey weights, your own weights.
 
     .. math:: \hat f = \arg\min_f \sum_i p_i \, e_i \, \ell(f(x_i), y_i)
 
@@ -57,13 +57,15 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         folds, ``"cross"`` costs k + 1 fits, and the coverage is approximate.
     cv : int, splitter, iterable or None, default=None
         Which rows are held out for `conformal`. None: a fifth of the rows for
-        ``"split"``, five shuffled folds for ``"cross"``. Both keep the ``groups`` of
-        `fit` together. Rows of a time series need splits by time.
+        ``"split"``, five shuffled folds for ``"cross"``. In both cases, rows of one
+        group stay together, if `fit` gets ``groups``. Rows of a time series need splits
+        by time.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
         What to do with an estimator that accepts no weights: raise an error, or fit it
         on rows drawn in proportion to their weights. ``"resample"`` is a systematic
         bootstrap. ``"subsample"`` draws no row twice: each row is kept with the
-        probability weight / largest weight, so that one large weight leaves few rows.
+        probability weight / largest weight, so a single large weight means that few
+        rows are kept.
     normalize : bool, default=True
         Whether the learner gets weights of mean 1 over the rows with positive weight,
         so that the scale of `sample_weight` has no effect. False keeps the scale: a
@@ -86,7 +88,7 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     report_ : RegressionReport
         What the fit did to the rows, in words and numbers.
     feature_importances_ : ndarray of shape (n_features,)
-        Feature importances of `estimator_`, if there are any.
+        Feature importances of `estimator_`, if it has this attribute.
     coef_ : ndarray
         Coefficients of `estimator_`.
     n_features_in_ : int
@@ -122,8 +124,8 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
 
     Examples
     --------
-    A straight line cannot follow a curve. The line fits best where most of the weight
-    is:
+    A straight line cannot follow a curve. The line is closest to the curve where most
+    of the weight is:
 
     >>> import numpy as np
     >>> from sklearn.linear_model import LinearRegression
@@ -182,8 +184,9 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
             Rows that an early-stopping regressor monitors, with population weights.
         **fit_params : dict
             ``groups``, the group of each row: `validation_fraction` and the splits of
-            `conformal` keep a group together. Row-wise information that the weighting
-            requests by name. All other arguments go to the `fit` of the estimator.
+            `conformal` keep a group together. Arrays with one value per row that the
+            weighting requests by name. All other arguments go to the `fit` of the
+            estimator.
 
         Returns
         -------

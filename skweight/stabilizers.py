@@ -1,13 +1,13 @@
 """Stabilizers clip, cap, temper or smooth weights, and set their mean to 1.
 
-A stabilizer is a scikit-learn estimator that needs no data: it has parameters, can be
-cloned and searched over, and has one method, ``stabilize(weights)``. The caller
-stabilizes the raw population weights and the raw emphasis (weights that only change
-training) separately, each once.
+A stabilizer is a scikit-learn estimator that needs no data. Stabilizers have
+parameters, can be cloned, can be used in a parameter search, and have one method,
+``stabilize(weights)``. The caller stabilizes the raw population weights and the raw
+emphasis (weights that only change training) separately, each once.
 
 The order of the steps is always the same: temper or smooth the raw weights, then cap
-them, so that the cap holds at the end. The result has mean 1 over the rows of non-zero
-weight. The functions of :mod:`skweight.weights` do the work.
+the result, so that no final weight exceeds the cap. The result has mean 1 over the rows
+of non-zero weight. The functions of :mod:`skweight.weights` do the work.
 """
 
 from numbers import Real
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class BaseStabilizer(Documented, ReadOnce):
-    """The base class of all stabilizers; each one implements ``_reshape``."""
+    """The base class of all stabilizers; each subclass implements ``_reshape``."""
 
     def stabilize(self, weights):
         """Return stabilized weights with mean 1 over the rows of non-zero weight.
@@ -48,8 +48,8 @@ class BaseStabilizer(Documented, ReadOnce):
         Returns
         -------
         stabilized : ndarray of shape (n_samples,)
-            Weights with mean 1. Zeros stay zero, larger weights stay larger or become
-            equal.
+            Weights with mean 1. Zeros stay zero. Of two weights, the larger weight
+            stays larger, or the two weights become equal.
 
         Raises
         ------
@@ -71,18 +71,19 @@ class ClipStabilizer(BaseStabilizer):
     """Limit the largest weights to a threshold computed from the weights.
 
     Clipping is the simplest way to limit a few large weights. The threshold is applied
-    to the raw weights. Normalising afterwards multiplies all weights, so the largest
-    weight may exceed the threshold. Use :class:`CapStabilizer` for a bound that still
-    holds in the fit.
+    to the raw weights. Normalising after clipping multiplies all weights, so the
+    largest weight can exceed the threshold again. Use :class:`CapStabilizer` for a
+    bound that still holds in the fit.
 
     Parameters
     ----------
     method : {"truncated", "quantile", "median", "mean", "iqr"}, default="truncated"
         How the threshold is computed, see :func:`~skweight.weights.clip_weights`.
-        ``"truncated"``: the mean times the square root of n.
+        ``"truncated"``: the mean times the square root of n, the number of weights
+        above zero.
     limit : float, default=None
-        Quantile in (0, 1], or multiple > 0, in the unit of the method. Raising it clips
-        less. None means the default of the method.
+        For ``method="quantile"``, a quantile in (0, 1]. For other methods, a factor
+        above 0. A larger limit clips less. None means the default of the method.
 
     See Also
     --------
@@ -111,14 +112,14 @@ class ClipStabilizer(BaseStabilizer):
 class CapStabilizer(BaseStabilizer):
     """Bound weights exactly at a multiple of their mean.
 
-    Use this stabilizer if you know how much one row may count at most. The other
-    weights rise together until the mean is 1 again.
+    Use this stabilizer if you know how much one row may count at most. All other
+    weights are multiplied by one number, so that the mean is 1 again.
 
     Parameters
     ----------
     cap : float, default=10.0
-        Largest weight of the result, as a multiple of the mean; at least 1. Lowering it
-        flattens more. 1 makes all non-zero weights equal.
+        Largest weight of the result, as a multiple of the mean; at least 1. A lower cap
+        makes the weights more equal. 1 makes all non-zero weights equal.
 
     Notes
     -----
@@ -135,8 +136,8 @@ class CapStabilizer(BaseStabilizer):
         self.cap = cap
 
     def _reshape(self, weights):
-        # None means "no cap" in other stabilizers. In CapStabilizer, None would have no
-        # effect.
+        # In other stabilizers, None means "no cap". CapStabilizer does not accept None,
+        # because without a cap it would have no effect.
         check_number(self.cap, name="cap", low=1)
         return weights
 
@@ -150,8 +151,8 @@ class ParetoStabilizer(BaseStabilizer):
     Parameters
     ----------
     cap : float, default=None
-        Largest weight after smoothing, as a multiple of the mean; at least 1. Lowering
-        it flattens more. None means no cap.
+        Largest weight after smoothing, as a multiple of the mean; at least 1. A lower
+        cap makes the weights more equal. None means no cap.
 
     See Also
     --------
@@ -187,16 +188,17 @@ class ParetoStabilizer(BaseStabilizer):
 
 
 class TemperStabilizer(BaseStabilizer):
-    """Flatten weights by a power, as little as an effective sample size requires.
+    """Flatten weights by a power, only as much as an effective sample size requires.
 
     Use this stabilizer to limit the cost of weighting: ``fraction=0.5`` keeps the
-    information of half the rows. All weights change, not only the largest ones.
+    information of half the rows. All weights change, not only the largest weights.
 
     Parameters
     ----------
     fraction : float, default=0.5
         Effective sample size to keep, as a share of the non-zero rows, in (0, 1].
-        Raising it flattens more. Weights that already have this size are unchanged.
+        A larger fraction makes the weights more equal. Weights that already have this
+        effective sample size are not flattened.
     exponent : float, default=None
         A fixed power in [0, 1]: 0 makes all non-zero weights equal, 1 leaves them
         unchanged. ``fraction`` is then ignored.
@@ -270,7 +272,8 @@ def resolve_stabilizer(spec):
 
     Notes
     -----
-    This function clones nothing; clone the result before storing it.
+    This function does not clone the object that it returns; clone this object before
+    you store it.
 
     Examples
     --------
@@ -312,10 +315,11 @@ def resolve_stabilizer(spec):
 
 
 def map_of(raw, stable):
-    """Return points of a piecewise linear map that has the effect of a stabilizer.
+    """Return points of a piecewise linear map from raw weights to stabilized weights.
 
-    Stabilizers keep the order of the weights, so the map increases; it is linear
-    between the points. A clip or a cap has three points for any number of rows.
+    Stabilizers keep the order of the weights, so the map increases. Between the points,
+    the map is linear. For a clip or a cap, there are three points, whatever the number
+    of rows.
 
     Parameters
     ----------
@@ -330,8 +334,9 @@ def map_of(raw, stable):
     at, first = np.unique(raw, return_index=True)
     to = stable[first]
     at, to = (at, to) if at[0] == 0 else (np.r_[0.0, at], np.r_[0.0, to])
-    # Neither the smallest weights that were multiplied by one number, nor the largest
-    # weights that ended at one bound, need inner points.
+    # A clip or a cap multiplies small weights by one number, and gives all large
+    # weights the same value. In these two ranges the map is linear, so it needs no more
+    # points there.
     scaled = np.isclose(to[1:] / at[1:], to[1] / at[1], rtol=1e-12, atol=0)
     bounded = np.isclose(to[1:], to[-1], rtol=1e-12, atol=0)
     if scaled.all():

@@ -21,7 +21,7 @@ from skweight.delivery._draw import systematic_resample
 __all__ = ["BalancedBatches", "Streaming"]
 
 
-# Exponent s of each mode: a row of weight w is drawn w ** s times on average.
+# Exponents s by mode: a row of weight w is drawn w ** s times on average.
 DRAWN_SHARE = {"weight": 0.0, "hybrid": 0.5, "sample": 1.0}
 
 # Exponent of training weights as a function of the finished share of the warm-up.
@@ -42,37 +42,38 @@ class Streaming(BaseEstimator):
     Parameters
     ----------
     mode : {"weight", "sample", "hybrid"}, default="weight"
-        ``"weight"`` (s = 0): every row once, with its weight. This is exact, and suits
-        learners that sum over rows, such as naive Bayes. ``"sample"`` (s = 1): rows are
-        drawn by their weights. This suits stochastic gradients: large weights would
-        make the steps uneven, or unstable at a large learning rate [1]_. ``"hybrid"``
-        (s = 1/2): the square root of each weight is used to draw the row, and again to
-        weight it.
+        ``"weight"`` (s = 0): every row once, with its weight. This mode is exact, and
+        suits learners that sum over rows, such as naive Bayes. ``"sample"`` (s = 1):
+        rows are drawn by their weights. This mode suits stochastic gradients, for which
+        large weights would make the steps uneven, or unstable at a large learning rate
+        [1]_. ``"hybrid"`` (s = 1/2): the square root of each weight is used to draw the
+        row, and again to weight it.
     half_life : float, default=None
-        Number of rows after which an earlier row counts only half in the class masses.
-        Lowering it follows changes of class shares faster, but adds noise. None:
-        nothing is forgotten.
+        Number of rows after which an earlier row counts only half in the total weights
+        of the classes. With a smaller number, the weights follow changes of class
+        shares faster, but are noisier. None: nothing is forgotten.
     warmup : int, default=None
-        Number of rows over which emphasis (weights that only change training) grows
-        from none to the full weights of the strategy. A gradient-based learner then
+        Number of rows during which emphasis (weights that only change training) grows
+        from all ones to the full weights of the strategy. A gradient-based learner then
         first learns its features on original rows, before rare classes dominate
         (deferred re-weighting [3]_). Population weights apply from the first row on.
         Rows of an earlier `fit` count towards this number. None: full emphasis from the
         first row.
     schedule : {"linear", "step", "cosine"}, default="linear"
-        How emphasis grows. ``"linear"``: evenly. ``"step"``: all at once, after
-        `warmup` rows. ``"cosine"``: slowly at both ends. Only used with a `warmup`.
+        How emphasis grows during the warm-up. ``"linear"``: evenly. ``"step"``: all at
+        once, after `warmup` rows. ``"cosine"``: slowly at both ends. Only used with a
+        `warmup`.
 
     See Also
     --------
     WeightedClassifier.partial_fit : Uses this object.
-    BalancedBatches : Batches with exact class quotas, if all rows are available.
+    BalancedBatches : Batches with exact class quotas, if all rows are available at once.
 
     Notes
     -----
     Class shares are ratios of decaying sums, :math:`\sum_i \lambda^{n-i} [y_i = k]`
-    divided by the sum of these sums over k. This is a moving average with a corrected
-    start, as in Adam [2]_: the time before the first row has no influence.
+    divided by the sum of these sums over k. Each share is a moving average with a
+    corrected start, as in Adam [2]_: the time before the first row has no influence.
 
     With `warmup` T, row t has the emphasis (training weight) :math:`e_t^{a(t)}`,
     divided by its mean over the population. For the three schedules, :math:`a(t)` is
@@ -162,18 +163,20 @@ def resolve_streaming(spec):
 
 
 class BalancedBatches:
-    r"""Row numbers of mini-batches in which every class has its quota.
+    r"""Create mini-batches (as row numbers) in which every class has its quota.
 
     Use this class for learners that are fitted batch by batch: loops over
-    ``partial_fit``, and the ``DataLoader`` of PyTorch, as its ``batch_sampler``
-    (PyTorch itself is not needed). Weights on the rows of a batch make the steps of
-    gradient descent uneven, or even unstable. Drawing rows in proportion to their
-    weights gives the same mean gradient with even steps [1]_.
+    ``partial_fit``, and the ``DataLoader`` of PyTorch, whose argument ``batch_sampler``
+    accepts this object (PyTorch itself is not needed). Weights on the rows of a batch
+    make the steps of gradient descent uneven, or even unstable. If rows are instead
+    drawn in proportion to their weights, the mean gradient is the same and the steps
+    are even [1]_.
 
     A batch of m rows has :math:`m \, q_k / \sum_j q_j` rows of class k, with quotas
-    :math:`q`. If this is not a whole number, it is rounded up in some batches and down
-    in others, so that every batch and every total is exact to less than one row. If
-    class k has :math:`m_k` draws in an epoch, row i of this class is drawn
+    :math:`q`. If this number is not a whole number, it is rounded up in some batches
+    and down in other batches. In every batch, and in total, the number of rows of a
+    class is wrong by less than one row. If class k has :math:`m_k` draws in an epoch,
+    row i of this class is drawn
 
     .. math:: \lfloor m_k w_i / \textstyle\sum_{j \in k} w_j \rfloor
 
@@ -184,11 +187,12 @@ class BalancedBatches:
     y : array-like of shape (n_samples,)
         Class labels of the rows.
     batch_size : int
-        Rows in a batch. Raising it makes steps less noisy and fewer.
+        Rows in a batch. With larger batches, the steps are less noisy, but there are
+        fewer steps.
     weights : array-like of shape (n_samples,), default=None
-        How often rows of one class are drawn relative to each other. Class shares
-        depend on the weights only if `quotas` is ``"proportional"``. None: equal
-        weights. A row of weight zero is never drawn.
+        How often a row is drawn, relative to the other rows of its class. The shares of
+        the classes depend on the weights only if `quotas` is ``"proportional"``. None:
+        equal weights. A row of weight zero is never drawn.
     quotas : None, "proportional" or dict, default=None
         Shares of the classes in every batch. None: equal shares. ``"proportional"``: in
         proportion to the total weights of the classes. A dict ``{label: share}`` gives
@@ -203,7 +207,7 @@ class BalancedBatches:
         Number of processes.
     random_state : int, RandomState instance or None, default=None
         Seed. Epochs differ from each other, and the same seed gives the same epochs.
-        With several ranks it must be an integer, equal on all ranks.
+        With several ranks, `random_state` must be the same integer on all ranks.
 
     Attributes
     ----------
@@ -326,9 +330,9 @@ class BalancedBatches:
             for rows, total in zip(self._rows, seats.sum(axis=0), strict=True)
         ]
         ends = np.cumsum(seats, axis=0)
-        # The batches of all ranks (processes) in one step are consecutive, so that
-        # together they keep the quotas. The ranks take turns within a step, so that
-        # each rank keeps the quotas too.
+        # In each step, the ranks (processes) get consecutive batches, so that these
+        # batches together keep the quotas. From step to step, the ranks take the
+        # batches in another order, so that each rank keeps the quotas too.
         steps = np.arange(self.n_batches)
         mine = steps * self.world_size + (self.rank + steps) % self.world_size
         for batch_number in mine:
@@ -365,15 +369,16 @@ class BalancedBatches:
         return shares / shares.sum()
 
     def _draw(self, rows, n_draws, rng):
-        """Return rows of one class, drawn in proportion to weights, evenly spread."""
+        """Return rows of one class, drawn by weight and spread evenly over an epoch."""
         rows = rng.permutation(rows)
         weights = np.ones(rows.size) if self._weights is None else self._weights[rows]
         if not n_draws:
             return rows[:0]
         drawn = systematic_resample(weights, n_draws, random_state=rng)
         times = np.bincount(drawn, minlength=rows.size)
-        # If a row is drawn c times, each of c equal parts of the epoch has one of these
-        # draws. The row is thus not twice in one batch.
+        # If a row is drawn c times, the epoch is divided into c equal parts, and one
+        # draw of the row is placed in each part. So the row does not occur twice in one
+        # batch.
         first = np.cumsum(times) - times
         turn = np.arange(drawn.size) - first[drawn]
         place = (turn + rng.uniform(size=rows.size)[drawn]) / times[drawn]
@@ -381,7 +386,7 @@ class BalancedBatches:
 
 
 def apportion(quotas, n_batches):
-    """Return rows per batch and class: whole numbers that follow fractional quotas.
+    """Return whole numbers of rows per batch and class, close to fractional quotas.
 
     Parameters
     ----------
@@ -393,22 +398,23 @@ def apportion(quotas, n_batches):
     Returns
     -------
     seats : ndarray of shape (n_batches, n_classes), dtype int
-        Rows of each class in each batch. The sum of every row is the sum of `quotas`.
+        Rows of each class in each batch. The sum for each batch is the sum of `quotas`.
     """
     size = round(quotas.sum())
     seats = np.empty((n_batches, quotas.size), dtype=np.intp)
     due = np.zeros(quotas.size)
     for batch in range(n_batches):
         due = due + quotas
-        # A value is taken as whole if only rounding errors separate it from a whole
-        # number.
+        # A number that is below a whole number only by a rounding error counts as this
+        # whole number.
         counts = np.maximum(np.floor(due + 1e-9), 0).astype(np.intp)
         rest = size - counts.sum()
         if rest > 0:
             counts[np.argsort(counts - due, kind="stable")[:rest]] += 1
         elif rest < 0:
-            # More rows are due than the batch has, because some classes got more than
-            # their share before. So other classes get fewer rows in this batch.
+            # The classes should get more rows in total than the batch has, because some
+            # classes got more than their share in earlier batches. So some classes get
+            # one row less in this batch.
             ahead = np.where(counts > 0, due - counts, np.inf)
             counts[np.argsort(ahead, kind="stable")[:-rest]] -= 1
         seats[batch] = counts

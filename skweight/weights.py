@@ -42,24 +42,25 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
     r"""Scale weights to mean 1, overall or within every class or group.
 
     Regularisation strengths, leaf sizes and bootstrap draws depend on the scale of the
-    weights. So normalise last, before weights reach an estimator. Only ratios between
-    rows (of one group) are preserved. The mean is lost; for density ratios, the mean
-    shows how much of the target is missing.
+    weights. So normalise last, before weights reach an estimator. Normalising keeps
+    only the ratios between the weights of rows (of one group). The mean of the raw
+    weights is lost. For density ratios, this mean shows how much of the target has no
+    source rows.
 
     .. math:: v_i = w_i \frac{\sum_{j \in g(i)} s_j}{\sum_{j \in g(i)} s_j w_j}
 
     where :math:`g(i)` are the rows of the group of row i. :math:`s_j` is
-    ``sample_weight``; if there is none, it is 1 for rows with :math:`w_j > 0`, and 0
-    otherwise.
+    ``sample_weight``. Without ``sample_weight``, :math:`s_j` is 1 for rows with
+    :math:`w_j > 0`, and 0 for all other rows.
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
         Non-negative weights in any unit.
     by : array-like of shape (n_samples,), default=None
-        Class or group of every row. Each group gets mean 1, so its share of the total
-        equals its share of the rows again. A group without any weight, or without any
-        ``sample_weight``, gets zero.
+        Class or group of every row. The weights of each group get mean 1, so the share
+        of the group in the total weight equals its share of the rows again. A group
+        without any weight, or without any ``sample_weight``, gets zero.
     sample_weight : array-like of shape (n_samples,), default=None
         How many rows each row stands for in the mean. The mean then includes rows of
         weight 0. With None, every row of non-zero weight counts once.
@@ -67,7 +68,7 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
     Returns
     -------
     normalized : ndarray of shape (n_samples,)
-        Weights relative to an average row. Zeros stay zero.
+        Weights with mean 1. Zeros stay zero.
 
     Raises
     ------
@@ -108,12 +109,12 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
 
 
 def effective_sample_size(weights, *, log=False, by=None):
-    r"""Return Kish's effective sample size: a number of rows of equal weight.
+    r"""Return Kish's effective sample size, as a number of equally weighted rows.
 
-    A weighted mean has the variance of an unweighted mean over as many rows as the
-    effective sample size. If the effective size is a tenth of n, nine of ten rows add
-    no information. The effective size does not show whether rows for a part of the
-    population are missing.
+    The variance of a weighted mean equals the variance of an unweighted mean over as
+    many rows as the effective sample size. If the effective sample size is a tenth of
+    n, this is as if nine of ten rows were lost. The effective size does not show
+    whether rows for a part of the population are missing.
 
     .. math:: n_{eff} = \Bigl(\sum_i w_i\Bigr)^2 \Big/ \sum_i w_i^2
 
@@ -229,8 +230,9 @@ def clip_weights(weights, *, method="truncated", limit=None):
     r"""Limit weights to a threshold that is computed from the weights.
 
     Clipping trades variance for bias: the rows above the threshold count less than they
-    should. Weights keep their unit and are not normalised. Normalising afterwards
-    raises the largest weight above the threshold again; see :func:`cap_weights`.
+    should. Weights keep their unit and are not normalised. If you normalise the clipped
+    weights, the largest weight rises above the threshold again; see
+    :func:`cap_weights`.
 
     .. math:: v_i = \min(w_i, \tau)
 
@@ -251,9 +253,9 @@ def clip_weights(weights, *, method="truncated", limit=None):
         - ``"mean"``: ``limit`` times the mean.
         - ``"iqr"``: the median plus ``limit`` times the inter-quartile range.
     limit : float, default=None
-        Quantile in (0, 1], or multiple > 0. Raising it clips less. None means 0.99 for
-        ``"quantile"``, 10 for ``"median"``, 20 for ``"mean"``, 6 for ``"iqr"``.
-        ``"truncated"`` has no limit.
+        For ``"quantile"``, a quantile in (0, 1]; for other methods, a factor above 0. A
+        larger limit clips less. None means 0.99 for ``"quantile"``, 10 for
+        ``"median"``, 20 for ``"mean"``, 6 for ``"iqr"``. ``"truncated"`` has no limit.
 
     Returns
     -------
@@ -324,8 +326,8 @@ def cap_weights(weights, cap):
     r"""Bound weights at a multiple of their mean, exactly, and normalise to mean 1.
 
     If you clip and then normalise, the bound no longer holds, because clipping lowers
-    the mean. With this function, all other rows rise together until the mean is 1 and
-    no row counts more than ``cap`` average rows ("water-filling").
+    the mean. In this function, the weights below the bound are multiplied by one
+    number, so that the mean is 1 and no weight exceeds ``cap`` ("water-filling").
 
     .. math:: v_i = \min(s w_i, c), \quad s:\ \mathrm{mean}(v) = 1
 
@@ -334,8 +336,8 @@ def cap_weights(weights, cap):
     weights : array-like of shape (n_samples,)
         Non-negative weights in any unit.
     cap : float
-        Largest weight c of the result, as a multiple of the mean; at least 1. Lowering
-        it flattens more. 1 makes all non-zero weights equal.
+        Largest weight c of the result, as a multiple of the mean; at least 1. A lower
+        cap makes the weights more equal. 1 makes all non-zero weights equal.
 
     Returns
     -------
@@ -382,8 +384,8 @@ def cap_weights(weights, cap):
     uncapped_total = np.cumsum(ordered)
     n_capped = n - 1 - np.arange(n)
     mass_left = n - cap * n_capped
-    # The number of capped rows decreases along this array, so the last valid number is
-    # used.
+    # The entries belong to falling numbers of capped rows. The last entry that is valid
+    # has the smallest valid number, so this entry is used.
     fits = mass_left * ordered <= cap * uncapped_total
     last = n - 1 - int(np.argmax(fits[::-1]))
     # Divide before multiplying: the total may be too small to divide by.
@@ -395,8 +397,8 @@ def temper_weights(weights, exponent):
     r"""Flatten weights by a power between 0 (all equal) and 1 (unchanged).
 
     Tempering is a compromise between no weights and full weights. An exponent of 0.5
-    often removes most of the bias with a fraction of the variance. Zeros stay zero,
-    also at exponent 0.
+    often removes most of the bias, and increases the variance much less than full
+    weights do. Zeros stay zero, also at exponent 0.
 
     .. math:: v_i = w_i^\tau
 
@@ -443,7 +445,7 @@ def temper_weights(weights, exponent):
     """
     weights = check_weights(weights, name="weights")
     check_number(exponent, name="exponent", low=0, high=1)
-    # 0 ** 0 is 1, so rows of weight zero would get a weight again.
+    # 0 ** 0 is 1, so with exponent 0 a row of weight zero would get the weight 1.
     return np.where(weights > 0, weights**exponent, 0.0)
 
 
@@ -461,7 +463,7 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
         Non-negative weights in any unit.
     fraction : float
         The effective sample size to keep, as a share :math:`\rho` of the non-zero rows,
-        in (0, 1]. Raising it flattens more.
+        in (0, 1]. A larger share makes the weights more equal.
     return_exponent : bool, default=False
         Whether to return the exponent too.
 
@@ -488,8 +490,8 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
     Notes
     -----
     A bisection in log space takes 40 steps of O(n) each. The effective sample size
-    falls as the exponent rises, so the solution is unique. Of the last interval, the
-    end that keeps the required sample size is returned.
+    falls as the exponent rises, so there is one solution. The lower end of the last
+    interval is returned, because the required sample size is certain there.
 
     Examples
     --------
@@ -526,7 +528,7 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
 
 
 def weighted_quantile(values, weights, quantile):
-    """Return the smallest value at which the cumulative weight reaches a share.
+    """Return the smallest value at which the cumulative weight reaches a share of all.
 
     ``quantile`` may be an array.
     """
@@ -551,7 +553,7 @@ def _kish(weights, log, by):
 
 
 def _tempered_kish(log_weights, exponent):
-    """Return the effective sample size of weights to a power; weights are at most 1."""
+    """Return the effective sample size of weights (at most 1) raised to a power."""
     flattened = np.exp(exponent * log_weights)
     total = flattened.sum()
     # Squares are summed without a BLAS product, because BLAS threads are slow on a busy
