@@ -312,8 +312,9 @@ class WeightedClassifier(
             of the training rows, and population weights.
         **fit_params : dict
             ``groups``, the group of each row: folds, hold-outs and validation rows keep
-            a group together. Row-wise information that the weighting or the decision
-            requests by name. All other arguments go to the `fit` of the estimator.
+            a group together. Arrays with one value per row that the weighting or the
+            decision requests by name. All other arguments go to the `fit` of the
+            estimator.
 
         Returns
         -------

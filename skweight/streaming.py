@@ -67,7 +67,7 @@ class Streaming(BaseEstimator):
     See Also
     --------
     WeightedClassifier.partial_fit : Uses this object.
-    BalancedBatches : Batches with exact class quotas, if all rows are available at once.
+    BalancedBatches : Batches with exact class quotas, if all rows are at hand at once.
 
     Notes
     -----

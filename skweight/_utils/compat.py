@@ -56,7 +56,7 @@ def has_callbacks(estimator):
 
 
 class NoCallbacks:
-    """Stands for the callback context in scikit-learn versions without callbacks."""
+    """Replaces the callback context in scikit-learn versions without callbacks."""
 
     def subcontext(self, **_):
         """Return the context of a part of the task."""
@@ -184,7 +184,7 @@ def routing_of(estimator):
 
 
 def own_requests(estimator, method="fit"):
-    """Return what an estimator requests for itself: True, False, an alias or None.
+    """Return the metadata requests of an estimator itself: True, False, alias or None.
 
     Some composites both use a metadata argument and pass it on, as
     ``CalibratedClassifierCV`` does with ``sample_weight``. The request of the composite
@@ -212,13 +212,13 @@ def _requests_of(estimator, method):
     return dict(getattr(getattr(routing, method, None), "requests", {}))
 
 
-# Cached default requests, by class and method. They are valid for instances on which no
-# requests were set.
+# Cached default requests, by class and method. The defaults are valid for instances on
+# which no requests were set.
 _KNOWN_REQUESTS = WeakKeyDictionary()
 
 
 def own_request(estimator, name, method="fit"):
-    """Return what an estimator requests for itself, for one metadata argument."""
+    """Return the request of an estimator itself (not its parts) for one argument."""
     return own_requests(estimator, method).get(name)
 
 
@@ -270,7 +270,7 @@ def reset_params(learner, before):
 
     `before` maps names to values; `NO_PARAMETER` stands for a missing name. CatBoost
     does not allow changes of parameters after a fit, and LightGBM keeps every name that
-    was ever set. Both store parameters in a private dict.
+    was ever set. Both learners store parameters in a private dict.
     """
     stored = vars(learner).get("_init_params")  # of CatBoost
     stored = vars(learner).get("_other_params", stored)  # of LightGBM

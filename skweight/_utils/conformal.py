@@ -28,9 +28,9 @@ class Scores(NamedTuple):
     def of(cls, scores, weights=None, *, n_knots=MOST_KNOTS):
         """Return the distribution of scores, with a maximum number of knots.
 
-        If there are more scores, each group of neighbouring scores is replaced by its
-        largest score. A larger score can make prediction sets larger, but never
-        smaller.
+        If there are more different scores than this maximum, neighbouring scores form
+        groups, and each group is replaced by its largest score. A larger score can make
+        prediction sets larger, but never smaller.
         """
         order = np.argsort(scores, kind="stable")
         values = np.asarray(scores, dtype=np.float64)[order]

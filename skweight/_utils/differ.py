@@ -14,8 +14,9 @@ _KEPT_BY_COPIES = str | bytes | type | FunctionType | BuiltinFunctionType | np.u
 def differ(before, now):
     """Return whether a parameter clearly differs from an earlier copy of its value.
 
-    Estimators are compared by their parameters, collections by their entries. Objects
-    of the same type whose content is unknown, such as generators, count as equal.
+    Two estimators are compared by their parameters, two collections by their entries.
+    Objects of the same type whose content is unknown, such as generators, count as
+    equal.
     """
     if before is now:
         return False

@@ -37,9 +37,9 @@ _PACKAGES_OF_TREES = {"catboost", "lightgbm", "xgboost"}
 def learner_of(estimator):
     """Return the estimator that does the learning inside frozen models and Pipelines.
 
-    For a search, this is the tuned estimator; after the fit, it is the best estimator.
-    All other estimators are returned unchanged, including ensembles, because the
-    average of an ensemble behaves differently from its members.
+    For a search such as GridSearchCV, the result is the estimator to tune, or, after
+    the fit, the best estimator. All other estimators are returned unchanged, including
+    ensembles, because the average of an ensemble behaves differently from its members.
     """
     while True:
         if hasattr(estimator, "steps"):
@@ -72,7 +72,8 @@ def takes_codes(estimator, labels):
     """Return whether a classifier takes positions of labels instead of labels.
 
     XGBoost accepts only the labels 0, 1, and so on, and its ``classes_`` are these
-    numbers. A Pipeline of this library gets the labels, because its steps use them.
+    numbers. A Pipeline of this library gets the labels, because the steps of the
+    Pipeline use labels.
     """
     if "xgboost" not in packages_of(learner_of(estimator)):
         return False

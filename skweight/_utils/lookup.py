@@ -50,7 +50,7 @@ def _is_default(estimator):
 
 
 class ReadOnce(BaseEstimator):
-    """An estimator that reads the names of its parameters once, for all clones."""
+    """Base class of estimators; the names of the parameters are read once per class."""
 
     def get_params(self, deep=True):
         """Return the parameters by name.

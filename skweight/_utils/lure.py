@@ -19,12 +19,13 @@ def lure_weights(probability, pool_size, *, order=None):
         v_m = 1 + \frac{N - M}{N - m} \left(\frac{1}{(N - m + 1)\, q_m} - 1\right),
         \qquad \hat R = \frac{1}{M} \sum_{m=1}^{M} v_m \ell_m
 
-    **Do not divide the weights by their mean.** The mean is one in expectation, but not
-    in each sample. Dividing by the mean multiplies every estimate by a random number
-    that depends on the drawn rows. With weights v and losses :math:`\ell`,
-    :math:`E[\sum v \ell / \sum v]` is not :math:`E[\sum v \ell] / M`. Weights of a
-    strategy have mean one, so these weights come from a function instead of a strategy.
-    To average losses, divide by the number of rows, never by the sum of weights.
+    **Do not divide the weights by their mean.** The mean of the weights is one in
+    expectation, but not in each sample. Dividing by the mean multiplies every estimate
+    by a random number that depends on the drawn rows. With weights v and losses
+    :math:`\ell`, :math:`E[\sum v \ell / \sum v]` is not :math:`E[\sum v \ell] / M`.
+    Weights of a strategy have mean one, so these weights come from a function instead
+    of a strategy. To average losses, divide by the number of rows, never by the sum of
+    weights.
 
     Parameters
     ----------

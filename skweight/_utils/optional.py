@@ -13,7 +13,7 @@ def import_optional(module, *, extra, feature):
     extra : str
         The extra of skweight that installs the package.
     feature : str
-        The feature that needs the package; the first words of the error message.
+        The feature that needs the package. The error message begins with this text.
 
     Returns
     -------

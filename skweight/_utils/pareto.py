@@ -35,8 +35,8 @@ def pareto_smooth(weights, *, log=False, ties="average"):
     The method is Pareto-smoothed importance sampling. A generalised Pareto distribution
     is fitted to the tail. The quantiles of this distribution replace the largest
     weights, but no value exceeds the largest raw weight. Unlike clipping, smoothing
-    needs no threshold. Weights without a continuous tail are unchanged, such as weights
-    per class, or few weights.
+    needs no threshold. Weights without a continuous tail, such as class weights, are
+    unchanged, and so are vectors of few weights.
 
     A large weight is shrunk even if it is correct. So compare the effective sample size
     before smoothing with the size after smoothing.
@@ -170,19 +170,20 @@ class ParetoDiagnostics(NamedTuple):
     threshold : float
         The largest ``khat`` that is usable with this number of rows.
     n_required : float
-        Number of rows with which this ``khat`` would be usable; infinite if ``khat`` is
-        at least 1.
+        Number of rows from which on this ``khat`` would be usable; infinite if ``khat``
+        is at least 1.
     n_tail : int
         Number of rows in the tail.
     tied_share : float
-        Share of the tail that repeats another weight.
+        Share of the weights in the tail that equal another weight.
     zero_share : float
         Share of rows with weight zero.
     n_effective : float
         Effective sample size of the raw weights.
     n_effective_smoothed : float
-        Effective sample size after smoothing. If it is much larger than
-        ``n_effective``, smoothing removed weights that dominate the raw estimate.
+        Effective sample size after smoothing. If ``n_effective_smoothed`` is much
+        larger than ``n_effective``, smoothing shrank weights that dominate the raw
+        estimate.
 
     Examples
     --------

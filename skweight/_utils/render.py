@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Table(NamedTuple):
-    """A table as text: a caption (may be empty), a header, and rows of cells."""
+    """A table as text: a caption (or an empty text), a header, and rows of cells."""
 
     caption: str
     header: list
@@ -15,7 +15,7 @@ class Table(NamedTuple):
 
 
 def json_ready(value):
-    """Return a report's attributes as JSON types: records as dicts, no NaN."""
+    """Return attributes of a report as JSON types: records become dicts, NaN None."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):

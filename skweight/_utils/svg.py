@@ -24,7 +24,7 @@ class Dot(NamedTuple):
 
 
 def intervals(title, dots, reference):
-    """Return a picture of dots with intervals, one named row for each.
+    """Return a picture of dots with intervals; each dot has a row with a name.
 
     A dashed line is drawn at ``reference``, if the number ``reference`` is finite.
     """

@@ -75,7 +75,7 @@ def _in_pandas(X):
 
 
 def _of_series(column, dtype):
-    """Convert a column of times to seconds; None if the column contains no times."""
+    """Convert a column of times to seconds; return None if the column has no times."""
     kind = getattr(dtype, "kind", "O")
     if kind in "biufcSU" or isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
         return None
@@ -88,7 +88,7 @@ def _of_series(column, dtype):
 
 
 def _of_objects(values, kind=None):
-    """Convert an array of times to seconds; None if some entries are not times."""
+    """Convert an array of times to seconds; return None if an entry is not a time."""
     there = ~find_missing(values)
     if kind is None:
         entries = values[there].tolist()

@@ -1,6 +1,7 @@
 """Types of constructor arguments. Only type checkers use them at present.
 
-Strategies, calibrators and resamplers are recognised by their methods, not their class.
+Strategies, calibrators and resamplers are recognised by their methods, not by their
+class.
 """
 
 from collections.abc import Callable

@@ -232,8 +232,8 @@ def _missing_labels(missing, owner):
 
 def find_missing(values):
     """Return which entries of a vector are None, NaN, NaT or NA."""
-    # Missing entries are found by comparison: NaN and NaT are not equal to themselves,
-    # and comparing NA gives NA.
+    # Missing entries are found by comparing each entry with itself: NaN and NaT are not
+    # equal to themselves, and comparing NA gives NA.
     if values.dtype.kind != "O":
         return values != values
     return np.array(
@@ -356,7 +356,7 @@ def values_by_label(values, classes, *, name, strict=True, default=None, remedy=
     default : float, default=None
         Value of labels without a key, used if `strict` is False.
     remedy : str, default=""
-        What to do about a missing label, for the message.
+        Advice for the error message about a missing label.
 
     Returns
     -------

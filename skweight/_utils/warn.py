@@ -13,7 +13,7 @@ _notebooks = ContextVar("notebooks", default=())
 
 @contextmanager
 def note_warnings():
-    """Collect in a list the warnings of the library in this thread.
+    """Collect the warnings of this library in a list, for this thread only.
 
     This also works for warnings that a caller has silenced.
     """
