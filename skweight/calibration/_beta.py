@@ -50,7 +50,7 @@ class OddAndEven:
 
 
 class TwoLogs:
-    r"""Return the features :math:`\log q` (<= 0) and :math:`-\log(1 - q)` (>= 0).
+    r"""The features :math:`\log q` (<= 0) and :math:`-\log(1 - q)` (>= 0).
 
     If the slopes of both features are zero or more, the sum of the two terms is
     increasing even after rounding. With the features :math:`s` and :math:`\log \cosh(s

@@ -7,7 +7,7 @@ from skweight._utils.validation import check_number
 from skweight.calibration._engine.numerics import log_normalise, rest_log_odds
 from skweight.calibration._prior import PriorCalibrator
 
-# For log odds above this value, -p log(p) / (1 - p) is 1 to the last digit.
+# For log odds above this value, -p log(p) / (1 - p) equals 1 in floating point.
 _CERTAIN = 37.0
 
 
@@ -15,25 +15,26 @@ class FocalCalibrator(PriorCalibrator):
     r"""Turn the scores of a focal loss into probabilities, in closed form.
 
     The focal loss :math:`-(1 - p_t)^\gamma \log p_t` is not a proper loss. At the
-    minimum of this loss, the outputs of a model are not the class probabilities: they
-    are closer to equal probabilities. For any number of classes, the class
-    probabilities can be computed exactly from these outputs [1]_. Use this calibrator
-    for a model that was trained with :class:`~skweight.objectives.FocalObjective`, with
-    CatBoost's ``Focal`` or with a focal loss in PyTorch. The calibrator needs no
-    calibration rows and no additional fits. Let :math:`p` be the sigmoid or softmax of
-    the scores. Then the probability of class k is
+    minimum of this loss, the outputs of a model are not the class probabilities: the
+    outputs are closer to equal probabilities for all classes. For any number of
+    classes, the class probabilities can be computed exactly from these outputs [1]_.
+    Use this calibrator for a model that was trained with
+    :class:`~skweight.objectives.FocalObjective`, with CatBoost's ``Focal`` or with a
+    focal loss in PyTorch. The calibrator needs no calibration rows and no additional
+    fits. Let :math:`p` be the sigmoid or softmax of the scores. Then the probability of
+    class k is
 
     .. math:: \eta_k \propto \frac{p_k}{v(p_k)}, \qquad
        v(p) = (1 - p)^\gamma - \gamma\, p\, (1 - p)^{\gamma - 1} \log p.
 
-    First the effect of the focal loss is undone, then the effect of class weights. If
-    :math:`w_k` is the multiplier of class k, the result is :math:`\eta_k \propto p_k /
-    (v(p_k)\, w_k)`.
+    The calibrator first undoes the effect of the focal loss and then the effect of
+    class weights. If :math:`w_k` is the class multiplier of class k, the result is
+    :math:`\eta_k \propto p_k / (v(p_k)\, w_k)`.
 
     Parameters
     ----------
     gamma : float, default=2.0
-        Exponent of the loss that the model was trained with, in [0, inf). A larger
+        Exponent of the focal loss in the training of the model, in [0, inf). A larger
         exponent moves probabilities further away from equal probabilities. The exponent
         0 is the log loss, so probabilities do not change.
 
@@ -48,13 +49,14 @@ class FocalCalibrator(PriorCalibrator):
     See Also
     --------
     PriorCalibrator : Undoes the effect of class weights only.
-    SigmoidCalibrator : Learns from rows, for models that are not at the minimum.
+    SigmoidCalibrator : Learns from rows, for models not at the minimum of the loss.
     skweight.objectives.FocalObjective : The loss, for XGBoost and LightGBM.
 
     Notes
     -----
-    The map is exact at the minimum of the loss. If a model stops before the minimum or
-    over-fits, calibration rows are needed: use ``calibration="auto"``.
+    The map is exact for a model at the minimum of the focal loss. If the training of a
+    model stops before the minimum, or the model over-fits, calibration rows are needed.
+    In this case, use ``calibration="auto"``.
 
     References
     ----------
@@ -66,8 +68,8 @@ class FocalCalibrator(PriorCalibrator):
 
     Examples
     --------
-    If a class has a frequency of 5 %, the focal loss with ``gamma=2`` is smallest for a
-    predicted probability of 25 %:
+    Suppose that a class has a frequency of 5 %. Then a model that minimises the focal
+    loss with ``gamma=2`` predicts a probability of 25 % for this class:
 
     >>> from scipy.optimize import minimize_scalar
     >>> import numpy as np
@@ -116,8 +118,9 @@ class FocalCalibrator(PriorCalibrator):
             divided by the total population weight of the class. Positive; only ratios
             matter. None means a model without class weights.
         focal_gamma : float, default=None
-            Exponent that the model was trained with. If it differs from ``gamma``, an
-            error is raised. None means that the exponent is not known.
+            Exponent of the focal loss in the training of the model. If this exponent
+            differs from ``gamma``, an error is raised. None means that the exponent is
+            not known.
 
         Returns
         -------
@@ -154,7 +157,8 @@ def focal_inverse(scores, gamma):
     """Return log-scale scores with the focal loss inverted.
 
     For two classes, the input and the result are log odds of shape (n,). For more
-    classes, they are log p plus a constant per row, of shape (n, k).
+    classes, the input and the result are log p plus a constant per row, of shape (n,
+    k).
     """
     if scores.ndim == 1:
         return log_share(scores, gamma) - log_share(-scores, gamma)
@@ -164,7 +168,7 @@ def focal_inverse(scores, gamma):
 def log_share(odds, gamma):
     """Return log(p / v(p)), as in `FocalCalibrator`, from the log odds of p.
 
-    The computed form is log p - gamma log(1 - p) - log(1 + gamma t), where t = -p
+    The function computes log p - gamma log(1 - p) - log(1 + gamma t), where t = -p
     log(p) / (1 - p) lies in (0, 1). This form loses no digits for p near 0 or 1.
     """
     log_p, log_q = log_expit(odds), log_expit(-odds)

@@ -15,7 +15,8 @@ from skweight.calibration._engine.merged import (
 from skweight.calibration._engine.numerics import binary_proba
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
-# Largest number of Newton steps to match the mean; usually a few are enough.
+# Largest number of Newton steps to match the mean probability to the class frequency;
+# usually a few steps are enough.
 _MOST_STEPS = 60
 
 
@@ -56,7 +57,7 @@ class LogOddsCurve(NamedTuple):
         return binary_proba(interpolate(scores, self.scores, self.log_odds))
 
     def of_mean(self, scores, mass, hits, room):
-        """Return the curve, shifted so that its mean is the frequency in the rows.
+        """Return the curve, shifted to make the mean equal to the class frequency.
 
         ``room`` holds the smallest and the largest allowed shift.
         """
@@ -93,11 +94,11 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     .. math:: \left[\frac{1}{N_- + 2},\; \frac{N_+ + 1}{N_+ + 2}\right],
 
     where :math:`N_+` is the effective number of rows with the label, and :math:`N_-` is
-    the effective number of rows without the label. The bounds are the smallest and the
-    largest probability that these numbers of rows can support. The formula adds one row
-    to each class. If the weights differ between the classes, the added row has the
-    weight of one effective row: the total weight of the class divided by its effective
-    sample size. No probability is ever 0 or 1.
+    the effective number of rows without the label. The formula adds one row to each
+    class, because few rows are no evidence for more extreme probabilities. If the
+    weights differ between the classes, the added row has the weight of one effective
+    row: the total weight of the class divided by its effective sample size. No
+    probability is ever 0 or 1.
 
     Parameters
     ----------
@@ -105,12 +106,12 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         If True, the curve rises everywhere, so the ranking and the AUC do not change.
         If False, the curve has flat blocks, as in scikit-learn: all scores in a block
         have the same probability. On the problems of the user guide, the excess log
-        loss of the rising curve is about half as large. The method of the rising curve
-        is centred isotonic regression. The curve has one knot at the mean score of
-        every block, and interpolates the log odds linearly between the knots. One
-        pseudo-positive is added at the lowest score and one pseudo-negative at the
-        highest score. The curve is shifted so that the mean probability is the
-        frequency of the class.
+        loss of the rising curve is about half of that of the curve with flat blocks.
+        The rising curve is fitted by centred isotonic regression. The curve has one
+        knot at the mean score of every block, and interpolates the log odds linearly
+        between the knots. One pseudo-positive is added at the lowest score and one
+        pseudo-negative at the highest score. The curve is shifted so that the mean
+        probability is the frequency of the class.
 
     Attributes
     ----------
@@ -133,21 +134,23 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     Notes
     -----
-    *Three or more classes.* First the joint map of ``TemperatureCalibrator`` is
-    applied. Then one curve per class is fitted to the log odds of the class against the
-    rest, and the k probabilities are divided by their sum. The joint map is necessary
-    after class weighting. Class weights change the mix of the classes in "the rest", so
-    the log odds against the rest no longer rank the rows correctly. After the division
-    by the sum, the probabilities of a class do not rank the rows exactly as the curve
-    of this class does.
+    *Three or more classes.* First, the joint map of ``TemperatureCalibrator`` is
+    applied to the scores. Then one curve per class is fitted to the log odds of the
+    class against the other classes ("the rest"), and the k probabilities are divided by
+    the sum of the k probabilities. The joint map is necessary after class weighting.
+    Class weights change the mix of the classes in "the rest", so the log odds against
+    the rest no longer rank the rows correctly. After the division by the sum, the
+    probabilities of a class do not rank the rows exactly as the curve of this class
+    does.
 
     *Outside the range* of the calibration scores, the curve is constant. If the scores
     rank no better than chance, the whole curve is constant, and a
     ``CalibrationWarning`` is issued.
 
-    *Cost.* The sort takes :math:`O(n \log n)` and the rest takes :math:`O(n)`. For k
-    classes the cost is k times as large. Prediction takes :math:`O(\log n)` per score.
-    The fit is deterministic, and rows of weight zero are ignored.
+    *Cost.* The fit sorts the scores in :math:`O(n \log n)`; all other steps of the fit
+    take :math:`O(n)`. For k classes, the fit takes k times as long as for two classes.
+    Prediction takes :math:`O(\log n)` per score. The fit is deterministic, and rows of
+    weight zero are ignored.
 
     References
     ----------
@@ -183,8 +186,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         knots, mass, hits = rows.merged
         low, high = expit([rows.tails.low, rows.tails.high])
         if self.centered:
-            # One pseudo-positive is added at the lowest score and one pseudo-negative
-            # at the highest.
+            # One pseudo-positive row is added at the lowest score, and one
+            # pseudo-negative row at the highest score.
             mass, hits = mass.copy(), hits.copy()
             negative_row, positive_row = rows.row_mass
             mass[0] += positive_row
@@ -218,8 +221,9 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 def _rising_tails(x, p, knots, block_mass, low, high):
     """Extend a centred curve from its outer knots to the ends of the range.
 
-    The slope of an extension corresponds to a single row of the outer block. With this
-    slope, the ranking is kept, and the mean of the block hardly changes.
+    At the end of the extension, the probability is the same as if one row were added to
+    the outermost block. With this slope, the curve keeps the ranking, and the mean of
+    the block hardly changes.
     """
     if knots[0] < x[0]:
         x = np.append(knots[0], x)

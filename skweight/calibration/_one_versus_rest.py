@@ -1,10 +1,10 @@
 """Calibrators with one curve of the log odds per class.
 
 For three or more classes the joint map of ``TemperatureCalibrator`` is applied first.
-Then one curve per class is applied to the log odds of the class against the rest. The
-joint map is necessary after class weighting. Class weights change the mix of the
-classes in "the rest", so the log odds against the rest no longer rank the rows
-correctly.
+Then one curve per class is applied to the log odds of the class against the other
+classes ("the rest"). The joint map is necessary after class weighting. Class weights
+change the mix of the classes in "the rest", so the log odds against the rest no longer
+rank the rows correctly.
 """
 
 import numpy as np
@@ -52,7 +52,8 @@ class OneVersusRestCalibrator(BaseCalibrator):
         for code, count in enumerate(rows.class_count):
             curve, flatness = self._fit_curve(rows.against_rest(code, odds[:, code]))
             self.curves_.append(curve)
-            # If all rows or no rows have the class, a ranking has no meaning.
+            # If all rows or no rows have this class, the rows cannot be ranked by
+            # class.
             flat.append(flatness if 0 < count < total else "")
         if joint.refused:
             warn_reversed(self, rows, "every row gets the class frequencies")

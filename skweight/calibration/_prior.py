@@ -19,12 +19,13 @@ class PriorCalibrator(BaseCalibrator):
 
     .. math:: p(k \mid x) \propto p_w(k \mid x) / w_k,
 
-    which for two classes lowers the log odds by :math:`\log (w_1 / w_0)`. Use this
-    calibrator for logistic regression and other models that reach the minimum of the
-    log loss. ``PriorCalibrator`` needs no calibration rows and no additional fits. In
-    three cases, do not use it, but a calibrator that learns from rows. Trees, boosting
-    and forests do not reach the minimum of the log loss. Scores of models with a hinge
-    loss are not log odds. Synthetic rows change more than the class frequencies.
+    For two classes, this formula lowers the log odds by :math:`\log (w_1 / w_0)`. Use
+    this calibrator for logistic regression and other models that reach the minimum of
+    the log loss. ``PriorCalibrator`` needs no calibration rows and no additional fits.
+    In three cases, use a calibrator that learns from rows instead. First, trees,
+    boosting and forests do not reach the minimum of the log loss. Second, the scores of
+    models with a hinge loss are not log odds. Third, synthetic training rows change
+    more than the class frequencies.
 
     Attributes
     ----------
@@ -54,7 +55,7 @@ class PriorCalibrator(BaseCalibrator):
     Examples
     --------
     A model was trained with a weight of 99 for the second class. If this model predicts
-    50 %, the probability in the population is 1 %:
+    50 % for the second class, the probability of this class in the population is 1 %:
 
     >>> from skweight.calibration import PriorCalibrator
     >>> calibrator = PriorCalibrator()
@@ -124,7 +125,7 @@ class PriorCalibrator(BaseCalibrator):
         )
 
     def fit_statistics(self, statistics, *, class_multiplier=None):
-        """Store the class multipliers; of the statistics, only the labels are used.
+        """Store the class multipliers and the labels; do not use any sums of scores.
 
         Parameters
         ----------

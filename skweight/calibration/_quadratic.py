@@ -20,10 +20,10 @@ _FLATTEST = 0.02
 class Bend:
     """The standardised score u, and u * u - 1 within a range, with straight tails.
 
-    The square is used only for scores within the range of the calibration scores and
-    within five standard deviations of the mean. Outside these limits, the square is
-    continued along its tangent. Otherwise, the parabola would reverse the ranking
-    beyond its vertex.
+    The quadratic term is used only for scores within the range of the calibration
+    scores and within five standard deviations of the mean. Outside these limits, the
+    tangent of the quadratic term is used. Otherwise, the parabola would reverse the
+    ranking beyond its vertex.
     """
 
     def __init__(self, standard, scores):
@@ -44,7 +44,7 @@ class Bend:
         return features
 
     def turns_at(self, theta):
-        """Return the ends of the range at which the slope is too small."""
+        """Return those ends of the range where the slope is too small."""
         ends = np.array([self.low, self.high])
         return ends[theta[0] + 2 * theta[1] * ends < _FLATTEST * theta[0]]
 
@@ -54,8 +54,8 @@ def fit_bend(objective, start, *, shape=None):
 
     The map must increase at both ends of the range. If the best map without this
     restriction increases at both ends, it is the result. Otherwise, the result is the
-    best map with the smallest allowed slope at one end. The fit of a map with a fixed
-    slope at one end has one parameter less.
+    best map with the smallest allowed slope at one end. If the slope at one end is
+    fixed, the fit has one parameter less than without a fixed slope.
     """
     basis = objective.basis
     theta = fit_logistic(objective, start, shape=shape)
@@ -75,11 +75,11 @@ class QuadraticCalibrator(BentCalibrator):
     r"""Calibrate by an increasing quadratic map of the log odds.
 
     Use this calibrator if the reliability curve bends, as for over-fitted trees and
-    forests, and if the rare class has hundreds of calibration rows. The map has one
-    parameter more than the map of ``SigmoidCalibrator``. It needs a tenth of the rows
-    that ``IsotonicCalibrator`` needs. With fewer rows, use
-    ``AnchoredCalibrator("quadratic")``. With many rows, ``QuadraticCalibrator`` and
-    ``AnchoredCalibrator("quadratic")`` give nearly the same map.
+    forests, and if the rare class has hundreds of calibration rows. This calibrator has
+    one parameter more than ``SigmoidCalibrator``, and needs only a tenth as many rows
+    as ``IsotonicCalibrator``. With fewer rows, use ``AnchoredCalibrator("quadratic")``.
+    With many rows, ``QuadraticCalibrator`` and ``AnchoredCalibrator("quadratic")`` give
+    nearly the same map.
 
     With u the score, standardised to mean 0 and standard deviation 1,
 
@@ -116,12 +116,12 @@ class QuadraticCalibrator(BentCalibrator):
     Notes
     -----
     *The map is increasing.* A parabola would reverse the ranking beyond its vertex.
-    Therefore the square is used only for scores within the range of the calibration
-    scores and within five standard deviations of the mean. Outside these limits, the
-    parabola is continued along its tangent. If the best parabola is not increasing
-    within the limits, the best increasing parabola is fitted, which is a convex
-    problem. At one end, the slope of the increasing parabola is 2 % of its slope in the
-    middle. The ranking and the AUC do not change.
+    Therefore the quadratic term is used only for scores within the range of the
+    calibration scores and within five standard deviations of the mean. Outside these
+    limits, the parabola is continued along its tangent. If the best parabola is not
+    increasing within the limits, the calibrator fits the best increasing parabola
+    instead. This fit is a convex problem. In this case, the slope of the parabola at
+    one end is 2 % of the slope in the middle. The ranking and the AUC do not change.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``.
 

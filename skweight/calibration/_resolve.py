@@ -36,9 +36,9 @@ CALIBRATORS = {
     "venn_abers": VennAbersCalibrator,
 }
 
-# In the literature, these calibrators also have the following names. A spelling
-# suggestion cannot find them, because they differ too much from the names of this
-# package.
+# The literature uses the following names for the calibrators of this package. A
+# spelling suggestion cannot find these names, because they differ too much from the
+# names of this package.
 _OTHER_WORDS = {
     "inversion": "prior",
     "logistic": "sigmoid",
@@ -65,8 +65,8 @@ def resolve_calibrator(spec):
     Returns
     -------
     calibrator : object or None
-        A new calibrator for a name; otherwise the object itself. Clone the object
-        before fitting it.
+        If ``spec`` is a name, a new calibrator; otherwise ``spec`` itself. Clone
+        ``spec`` before fitting.
 
     Raises
     ------

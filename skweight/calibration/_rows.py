@@ -1,4 +1,4 @@
-"""The checked rows that a calibrator learns from, with weights in effective rows."""
+"""The checked rows for the fit of a calibrator, with weights in effective rows."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +14,11 @@ from skweight.calibration._engine.numerics import Tails
 BLOCK = 1 << 16
 
 # Smallest positive weight, relative to the largest weight. Smaller weights are raised
-# to this value, so that they still change a sum in floating point.
+# to this value. Otherwise, rounding would remove them from sums.
 _LIGHTEST = 1e-13
 
-# The weights of a class are summed in this many partial sums, which are added at the
-# end.
+# The weights of a class are added into this number of partial sums. At the end, the
+# partial sums are added.
 _LANES = 8
 
 # Log odds are clipped to this size, so that their squares and their products with
@@ -28,7 +28,7 @@ _FAR = 1e100
 
 @dataclass(frozen=True)
 class CalibrationRows:
-    """The checked rows that a calibrator learns from; every weight is positive.
+    """The checked rows for the fit of a calibrator; every weight is positive.
 
     Attributes
     ----------
@@ -46,9 +46,9 @@ class CalibrationRows:
     class_multiplier : ndarray of shape (n_classes,) or None
         Checked multipliers, for calibrators whose ``fit`` accepts multipliers.
     resumed : bool
-        Whether a fit may start from the present parameters of the calibrator. This is
-        possible if these parameters were fitted on similar rows. A start from them
-        saves steps and changes the result only by rounding.
+        Whether the fit can start from the present parameters of the calibrator, because
+        these parameters were fitted on similar rows. Such a start saves steps and
+        changes the result only by rounding.
     """
 
     scores: np.ndarray
@@ -61,7 +61,7 @@ class CalibrationRows:
 
     @classmethod
     def of_masses(cls, scores, codes, mass, squares, n_classes, class_multiplier=None):
-        """Return rows, scaled to effective rows; each may be a sum of several rows.
+        """Return rows with weights in effective rows; a row can stand for several rows.
 
         For each sum of rows, ``mass`` holds the total weight, and ``squares`` holds the
         total of the squared weights.
@@ -80,12 +80,12 @@ class CalibrationRows:
 
     @property
     def tails(self):
-        """For two classes: the largest log odds that so few rows can justify."""
+        """For two classes: limits of the log odds, narrower if there are few rows."""
         return Tails.of(self.class_count, self.row_mass)
 
     @cached_property
     def merged(self):
-        """For two classes: the rows, merged by score; several calibrators use them."""
+        """For two classes: the rows, merged by score, for several calibrators."""
         return merge_scores(self.scores, self.codes, self.weight)
 
     def against_rest(self, code, scores):
@@ -159,7 +159,7 @@ def resolve_classes(y, classes, *, owner):
                 "type as in y."
             )
         table = np.array([position[plain(label)] for label in labels], dtype=np.intp)
-        # If the codes cover every class, no further look-up is needed.
+        # If every class occurs in y, no further look-up is needed.
         if table.shape[0] != classes.shape[0] or np.any(np.diff(table) != 1):
             codes = table[codes]
     return classes, codes
@@ -212,7 +212,7 @@ def count_rows(codes, n_classes):
 
 
 def to_effective_rows(weight, codes, n_classes):
-    """Return weights in effective rows; per class, their total and a row's weight."""
+    """Return weights in effective rows; per class, the total and one row weight."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
     np.maximum(weight, _LIGHTEST, out=weight)
     mass, squares = np.zeros((2, n_classes))
@@ -232,7 +232,7 @@ def to_effective_rows(weight, codes, n_classes):
 
 
 def _effective_counts(mass, squares):
-    """Return the scale of weights; per class, their total and the weight of a row."""
+    """Return the scale of weights; per class, the total and the weight of a row."""
     row_mass = np.divide(squares, mass, out=np.ones(mass.size), where=mass > 0)
     scale = _scale_to_effective_rows(mass, row_mass)
     return scale, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)

@@ -21,8 +21,8 @@ from skweight.calibration._engine.softmax import (
     strides,
 )
 
-# Number of pseudo-rows that keep the temperature finite if the scores separate the
-# classes. The number is too small to change other fits.
+# Number of pseudo-rows. They keep the temperature finite if the scores separate the
+# classes. The number is so small that in other cases the fit hardly changes.
 _TRACE = 1e-6
 
 
@@ -53,7 +53,7 @@ class VectorScalingCalibrator(BaseCalibrator):
         Whether to undo the effect of the training weights by a formula first, if
         ``class_multiplier`` is passed to ``fit``. False is better for the votes of
         forests, because the formula is far from right for votes. Without the formula,
-        the biases learn the whole shift that the weights caused.
+        the biases learn the whole effect of the weights.
 
     Attributes
     ----------
@@ -72,17 +72,17 @@ class VectorScalingCalibrator(BaseCalibrator):
     See Also
     --------
     StructuredMatrixScalingCalibrator : Adds a slope for each pair of classes.
-    AnchoredCalibrator : A prior that undoes class weights, without a temperature.
+    AnchoredCalibrator : Has a prior that undoes class weights, and no temperature.
     SigmoidCalibrator : The ridge pulls slopes to a common slope; biases have no ridge.
 
     Notes
     -----
     Let n be the number of rows and k the number of classes. Before the third step, each
-    probability p is replaced by a weighted mean of p and 1 / k. The weight of 1 / k is
-    1 / (n + 1). Then a probability of zero has a finite loss. With two classes, the map
-    has the form of ``BetaCalibrator``. The map is increasing if both slopes are
-    positive. If a slope is not positive, all classes share one slope, and a
-    ``CalibrationWarning`` is issued.
+    probability p is replaced by a weighted mean of p and 1 / k. In this mean, 1 / k has
+    the weight 1 / (n + 1). Therefore even a probability of zero has a finite loss. With
+    two classes, the map has the form of ``BetaCalibrator``. The map is increasing if
+    both slopes are positive. If a slope is not positive, the calibrator fits one slope
+    for all classes and issues a ``CalibrationWarning``.
 
     Cost: Newton's method, exact to rounding, :math:`O(n k^2)`. Deterministic.
 
@@ -183,8 +183,8 @@ class VectorScalingCalibrator(BaseCalibrator):
         targets = smoothed_targets(rows.class_count, _TRACE)
         shared = fit_shared_slope(*data, *targets, bias=False)
         if shared.refused:
-            # The ranking of the scores may be right if the scores are only shifted.
-            # Therefore try again with a bias.
+            # The scores may rank the rows correctly, but with a shift. Therefore the
+            # temperature is fitted again, together with a bias.
             shared = fit_shared_slope(*data, *targets)
         self.temperature_ = 1 / shared.slope if shared.slope > 0 else np.inf
         if shared.refused:
@@ -202,7 +202,7 @@ class VectorScalingCalibrator(BaseCalibrator):
         self.slope_, self.intercept_ = slope, intercept
 
     def _fit_slopes(self, z, codes, weight):
-        """Fit the third step; return the slopes before any sign restriction."""
+        """Fit the third step; return the fitted slopes, also negative slopes."""
         n_classes = self.classes_.shape[0]
         centre = np.repeat([1.0, 0.0], n_classes)
         strength = 2 * self.ridge * n_classes / self._n_rows
@@ -240,8 +240,8 @@ class VectorScalingCalibrator(BaseCalibrator):
         return np.logaddexp(z, floor) - np.log1p(1 / self._n_rows)
 
     def _predict_binary(self, scores):
-        # For two classes, the code below computes the same as `_tempered` and
-        # `_logits`, with fewer calls, to save time on a single row.
+        # For two classes, the code below computes the same result as `_tempered` and
+        # `_logits`. It makes fewer calls, to save time if there is only one row.
         shift = self._log_multiplier[1] - self._log_multiplier[0]
         odds = (scores - shift) / self.temperature_
         floor = -np.log(2 * self._n_rows)
@@ -261,8 +261,8 @@ class VectorScalingCalibrator(BaseCalibrator):
 class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     r"""Calibrate by a matrix and a bias, with a ridge (matrix scaling).
 
-    Use this calibrator if the model confuses classes in a way that one slope per class
-    cannot correct, and if there are thousands of calibration rows. With fewer rows, the
+    Use this calibrator if there are thousands of calibration rows, and if one slope per
+    class is not enough to correct how the model confuses classes. With fewer rows, the
     ridge keeps the map close to the map of ``VectorScalingCalibrator``. The fit has
     three steps. The first two steps are the same as in ``VectorScalingCalibrator``: a
     formula undoes the effect of the training weights, and one temperature is fitted.
@@ -307,10 +307,10 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     With two classes, the matrix M is set to zero, because the slopes v alone give the
     same maps. The result is then the map of ``VectorScalingCalibrator``.
 
-    *Cost.* A step takes :math:`O(n k^2)`. Newton's method here does not compute the
-    Hessian, because it would have :math:`O(k^4)` entries. With many rows, the first fit
-    uses every s-th row. After that, a few steps on all rows are enough. The fit is
-    deterministic.
+    *Cost.* A step of Newton's method takes :math:`O(n k^2)`. The step does not compute
+    the Hessian, because the Hessian would have :math:`O(k^4)` entries. With many rows,
+    the first fit uses only a subset of the rows. After that, a few steps on all rows
+    are enough. The fit is deterministic.
 
     References
     ----------
@@ -368,7 +368,8 @@ class _MatrixFit:
 
     The parameters phi are scaled so that the Hessian is close to the identity. Each row
     of the matrix is scaled by the variance of its class. The columns are scaled by the
-    covariance of the scores. After this scaling, a step needs only a few products.
+    covariance of the scores. After this scaling, a step of Newton's method needs only a
+    few products with the Hessian.
     """
 
     def __init__(self, z, codes, weight, strength):
@@ -387,8 +388,8 @@ class _MatrixFit:
         share = np.bincount(codes, self.weight, self.k)
         self.doubt = np.sqrt(share * (1 - share) + 1e-6)[:, np.newaxis]
         gram = (self.weight * self.z) @ self.z.T
-        # If the scores do not differ in a direction, the Hessian in this direction is
-        # only the ridge.
+        # If the scores do not vary in a direction, the Hessian in this direction
+        # consists only of the ridge.
         ridge_floor = 2 * ridge[0, 1] / np.mean(self.doubt**2)
         gram += (ridge_floor + 1e-9 * np.trace(gram)) * np.eye(self.k + 1)
         self.root = np.linalg.cholesky(gram)
@@ -419,8 +420,8 @@ class _MatrixFit:
         return value + (self.ridge * deviation**2).sum(), self._in_phi(gradient)
 
     def hessian_times(self, phi, direction):
-        # The probabilities are kept, because the solver needs many products at the same
-        # parameters.
+        # The probabilities are stored, because the solver computes many products with
+        # the Hessian at the same parameters.
         if not np.array_equal(phi, self.proba_phi):
             self.proba_phi = phi.copy()
             self.proba = np.exp(self._log_proba(self._theta(phi)))

@@ -48,10 +48,10 @@ class SigmoidCalibrator(BaseCalibrator):
         further away from 0 and 1. Smoothing keeps the slope finite if the scores
         separate the classes perfectly. For any number of classes, there are ``2 *
         smoothing`` pseudo-rows in all. The value 1 gives Platt's rule for two classes,
-        with one pseudo-row per class. The target of a row for its own class is
-        :math:`(N_k + m) / (N_k + 2 m)`. Each other class gets an equal part of the
-        rest. Here :math:`N_k` is the effective number of rows of the class, and
-        :math:`m` is ``2 * smoothing / k``.
+        with one pseudo-row per class. For the class of a row, the target is :math:`(N_k
+        + m) / (N_k + 2 m)` instead of 1. The remaining target, up to the sum 1, is
+        divided equally among the other classes. Here :math:`N_k` is the effective
+        number of rows of the class, and :math:`m` is ``2 * smoothing / k``.
     ridge : float, default=4.0
         For three or more classes: how strongly the slopes are pulled towards the common
         slope of ``TemperatureCalibrator``, in [0, inf). A larger value helps when
@@ -61,10 +61,10 @@ class SigmoidCalibrator(BaseCalibrator):
         :math:`\lambda \frac{k}{n} \sum_j (a_j / \beta - 1)^2`, so it decreases as the
         effective number of rows :math:`n` grows.
     bounded : bool, default=True
-        For two classes: whether to limit probabilities if the rows are too few to
-        support more extreme values. If True, log odds outside Laplace's bounds
-        :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]` grow only logarithmically. The
-        ranking does not change. If False, Platt's formula is applied without bounds.
+        For two classes: whether to limit extreme probabilities if there are few
+        calibration rows. If True, log odds outside Laplace's bounds :math:`[1 / (N_- +
+        2), (N_+ + 1) / (N_+ + 2)]` grow only logarithmically. The ranking does not
+        change. If False, Platt's formula is applied without bounds.
 
     Attributes
     ----------
@@ -85,19 +85,20 @@ class SigmoidCalibrator(BaseCalibrator):
 
     Notes
     -----
-    *Slopes of zero or less are refused.* If the fitted slope is not positive, the best
-    map that keeps the ranking is the constant map. Then the probabilities of every row
-    are the class frequencies, and a ``CalibrationWarning`` is issued. With three or
-    more classes, if only some slopes are not positive, all classes share one slope,
-    with the same warning. The slope is 1 if it cannot be estimated, because all rows
-    have the same class or the same score.
+    *Slopes of zero or less are not used.* If the fitted slope is not positive, the best
+    map that does not reverse the ranking is the constant map. Then the calibrator
+    predicts the class frequencies for every row and issues a ``CalibrationWarning``.
+    With three or more classes, if only some slopes are not positive, the calibrator
+    fits one slope for all classes and issues the same warning. The slope is 1 if it
+    cannot be estimated, because all rows have the same class or the same score.
 
-    *Rows of scores are normalised.* A constant that is added to all scores of a row has
-    no information, but would change a map with unequal slopes. The log-softmax removes
-    the constant, so logits and log-probabilities of a model give the same map.
-    Subtracting the mean instead would add the noise of very small probabilities to
-    every class. With a few hundred rows, the log loss was higher if the mean was
-    subtracted.
+    *Rows of scores are normalised.* If a constant is added to all scores of a row, the
+    softmax of the row does not change. But with unequal slopes, the calibrated
+    probabilities would change. The log-softmax removes the constant. Therefore the
+    logits of a model and the log-probabilities of a model give the same result. If the
+    mean of the row were subtracted instead, the noise of very small probabilities would
+    be added to every class. With a few hundred rows, the log loss was higher with this
+    alternative.
 
     *Cost.* The fit uses Newton's method with line search on standardised scores and is
     exact to rounding. For two classes, the cost is :math:`O(n)`: after a first fit on
@@ -117,7 +118,8 @@ class SigmoidCalibrator(BaseCalibrator):
     Examples
     --------
     A model was trained as if both classes were equally frequent. In the population, one
-    row in ten is positive. There, the scores of this model are too high by ``log(9)``:
+    row in ten is positive. For the population, the scores of this model are too high by
+    ``log(9)``:
 
     >>> import numpy as np
     >>> from skweight.calibration import SigmoidCalibrator

@@ -32,10 +32,10 @@ class TemperatureCalibrator(BaseCalibrator):
         p(1 \mid s) = \sigma(\beta s + b), \qquad
         p(\cdot \mid z) = \mathrm{softmax}(\beta z + b), \quad \sum_k b_k = 0.
 
-    With two classes and a bias, the map and its numbers are the same as those of
-    ``SigmoidCalibrator``. With three or more classes, ``SigmoidCalibrator`` fits a
-    slope for each class. Therefore ``SigmoidCalibrator`` can correct a single
-    over-confident class, but it needs more rows.
+    With two classes and a bias, the probabilities, the slope and the intercept are the
+    same as those of ``SigmoidCalibrator``. With three or more classes,
+    ``SigmoidCalibrator`` fits a slope for each class. Therefore ``SigmoidCalibrator``
+    can correct a single over-confident class, but it needs more rows.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ class TemperatureCalibrator(BaseCalibrator):
 
     Notes
     -----
-    The problem is convex. Newton's method with line search solves it to rounding, in
-    :math:`O(n)` for two classes and :math:`O(n k^2)` for more. A slope of zero or less
-    is refused with a ``CalibrationWarning``. In this case, the probabilities of every
-    row are the class frequencies; if ``bias`` is False, they are equal for all classes.
-    The slope is 1 if it cannot be estimated, because all rows have the same class or
-    the same scores.
+    The problem is convex. Newton's method with line search solves the problem to
+    rounding, in :math:`O(n)` for two classes and :math:`O(n k^2)` for more classes. A
+    slope of zero or less is not used. In this case, a ``CalibrationWarning`` is issued,
+    and the calibrator predicts the class frequencies for every row. If ``bias`` is
+    False, it predicts equal probabilities for all classes. The slope is 1 if it cannot
+    be estimated, because all rows have the same class or the same scores.
 
     References
     ----------
@@ -142,9 +142,9 @@ class TemperatureCalibrator(BaseCalibrator):
         if self.bias:
             warn_reversed(self, rows, "every row gets the class frequencies")
         else:
-            # The usual cause of this failure without a bias is a shift of the scores,
-            # not a wrong ranking. Class weights move the scores so far that no positive
-            # slope fits.
+            # Without a bias, the usual cause of a slope of zero or less is a shift of
+            # the scores, not a wrong ranking. Class weights can shift the scores so far
+            # that no positive slope is better than a slope of zero.
             warn(
                 f"{type(self).__name__}: for these scores, equal probabilities have a "
                 "lower loss than every positive slope. Therefore every row gets "

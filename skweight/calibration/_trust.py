@@ -1,10 +1,10 @@
 """Check, without a fit, whether a formula can undo the weights of a linear model.
 
 `PriorCalibrator` is exact for a model at the minimum of the log loss over the
-population. A linear model is not at this minimum if it is misspecified or has few
-positives per feature. Then the probabilities are wrong. The scores of the training rows
-do not show this error of the probabilities. Therefore, each row gets an approximate
-leave-one-out score, in closed form.
+population. A linear model is not at this minimum if the model is misspecified, or if
+there are few positive rows per feature. Then the probabilities of `PriorCalibrator` are
+wrong. The scores of the training rows do not show this error. Therefore, each row gets
+an approximate leave-one-out score, in closed form.
 """
 
 from typing import NamedTuple
@@ -14,15 +14,16 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.sparse import issparse
 from scipy.special import expit, ndtr
 
-# Largest tolerated ratio between the mean probability and the class frequency. If the
-# probability of a larger ratio is at least SMALLEST_CHANCE, the fit warns. See
-# benchmarks/prior_trust.py.
+# Largest tolerated ratio between the mean probability and the class frequency. If a
+# larger ratio has a probability of SMALLEST_CHANCE or more, the fit issues a warning.
+# See benchmarks/prior_trust.py.
 TOLERATED = 1.25
 SMALLEST_CHANCE = 0.2
 # With more features than this number, the Hessian takes longer than a fit.
 MOST_FEATURES = 1000
 _BLOCK = 1 << 20
-# Leverage is clipped to this value. At a leverage of 1, the model fits the row exactly.
+# The leverage of a row is clipped to this value. If a row has a leverage of 1, the
+# model fits this row exactly.
 _MOST_LEVERAGE = 0.999
 
 
@@ -48,13 +49,14 @@ class Verdict(NamedTuple):
 
 
 def judge_inversion(scores, codes, sample_weight, class_multiplier):
-    r"""Return a :class:`Verdict` on the mean probability without the class weights.
+    r"""Return a :class:`Verdict` on the mean probability after weights are undone.
 
     Let :math:`\pi` be the frequency of the rarer of two classes, and m the effective
-    number of its rows. After the class weights are undone, let :math:`r` be the mean
-    probability of this class, divided by :math:`\pi`. On new rows, the logarithm of
-    this ratio is approximately normal. Its mean is :math:`\log r`, and its variance is
-    :math:`(1 - \pi) / m`, which is the variance of the logarithm of the frequency.
+    number of rows of this class. After the effect of the class weights is undone, let
+    :math:`r` be the mean probability of this class, divided by :math:`\pi`. On new
+    rows, the logarithm of this ratio is approximately normal. Its mean is :math:`\log
+    r`, and its variance is :math:`(1 - \pi) / m`, which is the variance of the
+    logarithm of the frequency.
 
     Parameters
     ----------
@@ -151,16 +153,17 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
     Parameters
     ----------
     model : estimator
-        A fitted linear classifier of two classes, or a Pipeline whose last step is one.
-        For `LogisticRegression`, the verdict uses leave-one-out scores. For other
-        linear models, and for models with more than 1000 features, it uses the scores
-        of the training rows.
+        A fitted linear classifier of two classes, or a Pipeline with such a classifier
+        as the last step. For `LogisticRegression`, the verdict uses leave-one-out
+        scores. For other linear models, and for models with more than 1000 features,
+        the verdict uses the scores of the training rows.
     X : array-like of shape (n, n_features)
         The rows that the model was fitted on.
     codes : ndarray of shape (n,)
         Position of the labels of the rows in ``model.classes_``.
     fit_weight : ndarray of shape (n,)
-        Product of the weights that the learner received and its ``class_weight``.
+        Row weights in the fit of the model, multiplied by the ``class_weight`` of the
+        model.
     population : ndarray of shape (n,) or None
         Population weights.
     class_multiplier : array-like of shape (2,)

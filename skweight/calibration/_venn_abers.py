@@ -1,4 +1,4 @@
-"""Venn-Abers calibration: two isotonic fits per new row, for all rows at once."""
+"""Venn-Abers calibration: two isotonic fits for each new row, for all rows at once."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ from skweight.calibration._engine.numerics import keep_inside
 from skweight.calibration._isotonic import LogOddsCurve
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
-# Between neighbouring knots of a Venn-Abers curve, log odds rise by less than this.
+# Between neighbouring knots of a Venn-Abers curve, the log odds increase by less than
+# this value.
 LEVEL = 0.1
 
 
@@ -43,9 +44,10 @@ class IntervalCurve(NamedTuple):
 
     def interval(self, scores):
         """Return the probabilities (p0, p1), fitted with the new label 0 and 1."""
-        # A new score may lie between two old scores. If its label is 0, the isotonic
-        # fit pools the new row with the lower score. If its label is 1, the fit pools
-        # the new row with the upper score.
+        # The score of a new row may lie between two calibration scores. If the new row
+        # has the label 0, the isotonic fit pools the new row with the lower of the two
+        # scores. If the new row has the label 1, the fit pools the new row with the
+        # higher of the two scores.
         below = positions(self.lower_scores, scores, side="right")
         above = positions(self.upper_scores, scores, side="left")
         return np.append(0.0, self.lower)[below], np.append(self.upper, 1.0)[above]
@@ -65,22 +67,23 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     r"""Calibrate by two isotonic fits, one for each possible label of the new row.
 
     Use this calibrator if a probability needs a measure of its uncertainty.
-    ``predict_interval`` returns two probabilities of isotonic regression. For the lower
-    probability, the new row is added to the calibration rows with the label 0. For the
-    upper probability, the new row is added with the label 1. One of the two
-    probabilities is calibrated in any finite sample. The interval is narrow where there
-    are many rows, and wide where there are few rows. The interval shows how far one
-    label can move the fit; it is not a confidence interval. The point prediction needs
-    thousands of rows of the rare class, as ``IsotonicCalibrator`` does.
+    ``predict_interval`` returns two probabilities for a new row, from two isotonic
+    regressions. For the lower probability, the new row is added to the calibration rows
+    with the label 0. For the upper probability, the new row is added with the label 1.
+    One of the two probabilities is calibrated, for any number of rows. The interval is
+    narrow where there are many rows, and wide where there are few rows. The interval
+    shows how much the label of one row can change the probability; the interval is not
+    a confidence interval. The point prediction needs thousands of rows of the rare
+    class, as ``IsotonicCalibrator`` does.
 
     .. math:: p(1 \mid s) = \frac{p_1(s)}{1 - p_0(s) + p_1(s)},
 
-    which is the value of the interval that minimises the worst-case excess log loss.
-    For a rare class, the mean of this value is too large. It is too large by a fifth if
-    the class has fewer than 40 rows, and by a tenth if the class has fewer than 160
-    rows. ``point="mean"`` uses :math:`p_0 + t (p_1 - p_0)` instead. Here t is chosen so
-    that the mean probability of the calibration rows is the frequency of the class. The
-    log loss of both points is about the same.
+    This value of the interval minimises the worst-case excess log loss. For a rare
+    class, the mean of this value is too large: by a fifth if the class has fewer than
+    40 rows, and by a tenth if the class has fewer than 160 rows. ``point="mean"`` uses
+    :math:`p_0 + t (p_1 - p_0)` instead. Here t is chosen so that the mean probability
+    of the calibration rows is the frequency of the class. The log loss is about the
+    same for ``"minimax"`` and ``"mean"``.
 
     Parameters
     ----------
@@ -109,8 +112,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     Notes
     -----
     *The added row has the weight of one effective row.* This weight is the total weight
-    of the class divided by Kish's effective sample size of the class. With equal
-    weights, it is the weight of every row.
+    of the class divided by Kish's effective sample size of the class. If all rows have
+    the same weight, the added row has this weight, too.
 
     *The result is exact, also with weights and ties, and takes* :math:`O(n \log n)`.
     The cumulative diagram of the sorted scores is
@@ -125,7 +128,7 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     follows that the inner minimum is the slope of a tangent from a point to one convex
     chain. Bisection finds the tangents of all points at once. The outer maximum is a
     running maximum. For the label 0, the diagram is rotated by 180 degrees. The result
-    is exact, although there are no n isotonic fits.
+    is the same as that of n separate isotonic fits.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``. Each interval is
     the interval of one class against the rest.
@@ -161,7 +164,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         curve = IntervalCurve(
             merged.scores[begins], lower[begins], merged.scores[ends], upper[ends]
         )
-        # A class without rows has no frequency that the mean could match.
+        # If a class has no rows, its frequency is not known, so the mean cannot be
+        # matched to the frequency.
         if self.point == "mean" and rows.class_count.all():
             curve = curve._replace(share=_share_of_mean(merged, lower, upper))
         backwards = ranks_backwards(merged, rows.class_count)
@@ -199,13 +203,13 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
 
 
 class InterpolatedVennAbersCalibrator(OneVersusRestCalibrator):
-    """The minimax values at the calibration scores, as a curve with the right mean.
+    """The minimax values at the calibration scores, shifted to have the right mean.
 
-    This is a candidate of `AutoCalibrator`. The log odds are interpolated linearly, and
-    shifted so that the mean probability is the frequency of the class. A score is a
-    knot if the log odds pass a multiple of `LEVEL` between this score and a
-    neighbouring score. Therefore the number of knots hardly grows with the number of
-    rows.
+    This is a candidate of `AutoCalibrator`. The log odds of the minimax values are
+    interpolated linearly, and shifted so that the mean probability is the frequency of
+    the class. A score is a knot if the log odds pass a multiple of `LEVEL` between this
+    score and a neighbouring score. Therefore the number of knots hardly grows with the
+    number of rows.
     """
 
     _learns_from_ranks = True
@@ -226,7 +230,7 @@ class InterpolatedVennAbersCalibrator(OneVersusRestCalibrator):
 
 
 def _interval_of_scores(rows):
-    """Return the merged rows, the starts of their blocks, and both fits at each row.
+    """Return the merged rows, the starts of the blocks, and two fits at each row.
 
     The first fit holds, for every score, the isotonic value at this score after a row
     with the label 0 is added there. The second fit does the same with the label 1.
@@ -282,7 +286,7 @@ def _values_with_a_positive(x, y, corner, value, added):
         difference -= origin[:-1]
         difference += added
     slope /= run
-    # The values are not computed from the chain, because rows of nearly zero weight
+    # The values are not computed from the chain: with rows of nearly zero weight, this
     # would cause a division by 0.
     steepness = np.append(value, np.inf)
     point = np.flatnonzero(np.repeat(steepness[1:], size) < slope)
