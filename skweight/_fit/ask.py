@@ -71,7 +71,7 @@ class Request(NamedTuple):
     validation : Cut, ValidationRows or None
         Validation rows for early stopping. None: the library passes no validation rows.
     learned : dict
-        Attributes of the wrapper that depend on the labels alone.
+        Attributes that the wrapper learns from the labels alone.
     """
 
     X: object
@@ -285,7 +285,7 @@ def _resolve_shared(wrapper):
 
 
 def _check_steps(estimator):
-    """Raise if a Pipeline of scikit-learn contains a sampler, which it cannot fit."""
+    """Raise if a Pipeline of scikit-learn contains a sampler: it cannot be fitted."""
     for name, child in children(estimator):
         if hasattr(child, "fit_resample") and type(estimator) is Pipeline:
             raise TypeError(
@@ -329,7 +329,7 @@ def _check_looks(wrapper, weighting, estimator):
 
 
 def make_resampler(spec, seed):
-    """Return the object for ``resampler=`` that resamples rows; None stays None."""
+    """Return the resampler that the parameter ``resampler`` stands for, or None."""
     if spec is None:
         return None
     from skweight.resampling._sampler import resolve_resampler

@@ -46,12 +46,14 @@ ROWS_LOOKED_AT = 256
 # above this number of standard errors.
 LOWEST_RATIO, HIGHEST_RATIO = 0.8, 1.25
 STANDARD_ERRORS = 3.0
-# If the calibration rows have fewer effective rows than this, the fit may warn.
+# If the effective number of calibration rows is below this number, a warning is
+# possible.
 FEW_EFFECTIVE_ROWS = 200
 # If at least this many rows at the end of y have the same class, this is not chance.
 LONG_TAIL = 20
 # If class weights differ by less than this factor, there is no warning about a forest:
-# the votes of a forest may not follow the weights, but the error is then small.
+# it can happen that the votes of a forest do not follow the weights, but the error is
+# then small.
 LEAST_INVERTED = 2.0
 # If class weights differ by less than this factor, there is no warning about boosted
 # trees. The factor is larger than for forests, because the error of boosted trees is
@@ -189,9 +191,9 @@ def _check_estimator(request, weighed, calibrator):
     if getattr(estimator, "calibration", None) is not None:
         return
     if not fit_takes(calibrator, "class_multiplier"):
-        # Labels follow the class balance that a `weighting` makes, so only fits without
-        # class weights are checked. There is also no check if the user says how a
-        # frozen model was weighted.
+        # If `weighting` balances classes, predicted labels follow this balance. So only
+        # fits without class weights are checked. There is also no check if the user
+        # says how a frozen model was weighted.
         if not weighed.is_weighted and not request.says_how_it_was_fitted:
             share = np.array(weighed.figures["population_share"])
             warn_of_lost_balance(request, estimator, share)
@@ -241,8 +243,8 @@ def _check_linear_inversion(request, weighed, plan, fitted):
 
     There is no check if rows were resampled, or weighted by steps of a Pipeline of this
     library: the training rows of the model are then not known. There is also no check
-    if a class has a single row. In this case no calibrator can be fitted, so a formula
-    undoes the weights.
+    if a formula undoes the weights only because a class has a single row, too few to
+    fit a calibrator.
     """
     multipliers, model = fitted.multipliers, fitted.models[0]
     asked_for = type(plan.calibrator) is PriorCalibrator is type(request.calibrator)
@@ -305,17 +307,18 @@ def check_probabilities(
     Parameters
     ----------
     decision, calibrator : object
-        The calibrator in use; None for no calibrator.
+        The decision and the calibrator of the wrapper; `calibrator` None means no
+        calibration.
     estimator : estimator
-        The wrapped estimator, which may balance by itself or resample its rows.
+        The wrapped estimator. It can balance classes by itself, or resample its rows.
     weighting : object
-        The parameter of the wrapper, to quote it in the message.
+        The parameter of the wrapper. The error message quotes it.
     emphasis : ndarray of shape (n_samples,) or None
         Weights of the fit that are not population weights.
     y : ndarray of shape (n_samples,)
         Labels.
     resampler : object, default=None
-        The parameter of the wrapper, to quote it in the message.
+        The parameter of the wrapper. The error message quotes it.
     """
     if not getattr(decision, "needs_true_probabilities", False):
         return
@@ -361,7 +364,7 @@ def warn_of_passed(sample_weight, codes, classes):
 
 
 def warn_of_class_weights(sample_weight, codes, classes):
-    """Warn if `sample_weight` looks like class weights instead of population weights.
+    """Warn if `sample_weight` looks like class weights, not like population weights.
 
     The check has two conditions. First, the weights depend on the label alone. Second,
     in pairs of rows of different classes, the row of the rarer class has the larger log
@@ -460,8 +463,8 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
         ratio = np.where(mass > 0, mean / frequency, np.inf)
         error = np.sqrt(square / mass**2 + square_of_others / others**2)
         far = np.abs(_log_odds(mean) - _log_odds(frequency)) > STANDARD_ERRORS * error
-        # If few rows of a class are expected, there may be none by chance. An absent
-        # class is then no reason for a warning.
+        # If few rows of a class are expected, it can happen by chance that there is no
+        # row of the class. An absent class is then no reason for a warning.
         expected = mean * others**2 / square_of_others
     far = np.where(mass > 0, far, expected > STANDARD_ERRORS**2)
     off = far & ((ratio < LOWEST_RATIO) | (ratio > HIGHEST_RATIO))
@@ -478,7 +481,7 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
 
 
 def _sums_of_others(values):
-    """Return, for each value, the sum of all other values, without cancellation."""
+    """Return, for each value, the sum of all other values, without a subtraction."""
     before, after = np.cumsum(values), np.cumsum(values[::-1])[::-1]
     return np.append(0.0, before[:-1]) + np.append(after[1:], 0.0)
 
@@ -508,8 +511,8 @@ def warn_of_inverted_trees(model, multiplier):
 
     Class weights change the predictions of an average of trees less than they change
     the class odds of the training rows. Boosted trees are too confident on the rows
-    that they were fitted on. The mean prediction of the training rows does not show
-    either problem.
+    that they were fitted on. The mean prediction of the training rows shows neither of
+    these two problems.
     """
     factor = multiplier.max() / multiplier.min()
     if factor >= LEAST_INVERTED_OF_BOOSTING and boosts_trees(model):
@@ -572,9 +575,9 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
             continue
         said = w @ proba[clipped, code] / w.sum()
         frequency = w @ (codes[clipped] == code) / w.sum()
-        # Of all values between probability and frequency, the value nearest to 0.5 has
-        # the largest standard error. This largest error is used, so that the warning is
-        # cautious.
+        # The standard error is computed at the value nearest to 0.5 between the mean
+        # probability and the frequency. There the standard error is largest, so there
+        # is a warning only in clear cases.
         between = np.clip(0.5, min(said, frequency), max(said, frequency))
         error = np.sqrt(between * (1 - between) * (w @ w)) / w.sum()
         far = not (0.5 <= said / frequency <= 2) if frequency > 0 else True

@@ -139,7 +139,8 @@ def choose(request, progress):
         return request, weigh(request)
     contest = enter(request, auto)
     n_fits = count_fits(contest.plan, len(contest.candidates))
-    # If a forest was fitted only for its out-of-bag votes, the final fit repeats it.
+    # If a forest was fitted only for its out-of-bag votes, the final fit fits the
+    # forest again.
     again = contest.plan.way == "oob" and not request.holds_out_rows
     progress.begin(n_fits + again)
     judged = list(judge(contest, progress))
@@ -303,7 +304,8 @@ def _decided_by_probabilities(request):
 def _plan(request, weighed):
     """Return which models are fitted to evaluate a candidate.
 
-    If only the choice needs held-out rows, a model is fitted on all rows later.
+    If only the comparison of candidates needs held-out rows, the final fit uses all
+    rows.
     """
     if request.holds_out_rows:
         return plan_models(request, weighed)
@@ -313,7 +315,7 @@ def _plan(request, weighed):
 
 
 def _check_votes(request, plan, candidates):
-    """Raise if a candidate would be evaluated on training rows of other candidates."""
+    """Raise if rows that evaluate a candidate would also train another candidate."""
     if plan.splits is not None:
         raise ValueError(
             "cv='oob' with unsupported='subsample' leaves out different rows at each "
@@ -406,7 +408,7 @@ def select(losses, weights=None, groups=None):
     ----------
     losses : ndarray of shape (n_candidates, n_rows)
         Losses of the rows. If two candidates are about equally good, the candidate in
-        the earlier line is preferred.
+        the earlier row of `losses` is preferred.
     weights : ndarray of shape (n_rows,), default=None
         Population weights.
     groups : array-like of shape (n_rows,), default=None
@@ -415,8 +417,8 @@ def select(losses, weights=None, groups=None):
     Returns
     -------
     chosen : int
-        Position of the first candidate whose loss is within one paired standard error
-        of the lowest loss.
+        Position of the first candidate whose mean loss is at most one paired standard
+        error above the lowest mean loss.
     means, excesses, errors : ndarray of shape (n_candidates,)
         For each candidate: the mean loss, its difference to the lowest mean loss, and
         the paired standard error of this difference.
@@ -434,7 +436,7 @@ def select(losses, weights=None, groups=None):
 
 
 def compared(judged):
-    """Return position of the chosen candidate, the table of losses, and rows compared.
+    """Return the chosen position, the table of losses, and the compared rows.
 
     Candidates are compared on the rows that every candidate has held out. If the
     candidates have no held-out row in common, the candidate with the weakest class

@@ -33,7 +33,8 @@ from skweight.weights import effective_sample_size
 
 # If there are no fold models, the calibrator is fitted again in this number of folds.
 _FOLDS_OF_CALIBRATOR = 5
-# There is a warning if more than this share of new rows gets all labels.
+# There is a warning if the sets of more than this share of the new rows contain all
+# labels.
 FEW = 0.01
 
 
@@ -61,7 +62,8 @@ class Part(NamedTuple):
     def at(self, shift, X, models):
         """Return scores: of held-out rows by class, and of new rows for every label.
 
-        `shift` is the factor by which each class has become more frequent.
+        For each class, `shift` is the new frequency divided by the frequency in
+        training.
         """
         proba = self.map.of_rows(models, X)
         if (shift == 1).all():
@@ -74,7 +76,7 @@ class Part(NamedTuple):
 
 
 def _shifted(proba, shift):
-    """Return probabilities for class frequencies multiplied by the given factors."""
+    """Return probabilities after each class frequency is multiplied by a factor."""
     proba = proba * shift
     total = proba.sum(axis=1, keepdims=True)
     return np.divide(proba, total, out=np.zeros_like(proba), where=total > 0)
@@ -240,7 +242,7 @@ def describe_rows(weights, n_rows):
 
 
 def _cuts(request, weighed, plan, held_out, kind):
-    """Split the held-out rows: some for the calibrator, some for the scores.
+    """Split the held-out rows into rows for the calibrator and rows for the scores.
 
     Returns a list of pairs of arrays: positions, among the held-out rows, of the rows
     for the calibrator and of the rows for the scores. The first array of a pair is None

@@ -1,9 +1,9 @@
-"""Weights that depend on a fitted model, without a leak of labels into scores.
+"""Weights that depend on a model, learned without a leak of labels into scores.
 
-Some strategies need out-of-fold probabilities of a model, from one partition of the
-rows. Weights learned from the label of a row must not train the model that scores this
-row. So weights are learned again for the training rows of every fold, from models that
-were fitted on these training rows only.
+Some strategies compute weights from out-of-fold probabilities of an auxiliary model. If
+weights are learned from the label of a row, the model that scores this row must not be
+trained with these weights. So weights are learned again for the training rows of every
+fold, from models that were fitted on these training rows only.
 """
 
 import warnings
@@ -48,7 +48,7 @@ class WatchingModel(NamedTuple):
     validation: object
 
     def of(self, rows):
-        """Return how a model is fitted on a part of the rows."""
+        """Return an object that fits a model on a part of the rows."""
         return self._replace(validation=self.validation.of(rows))
 
     def fit(self, X, y, weights, population, fit_params):
@@ -315,8 +315,8 @@ def _draw_folds(request, X, counts, inside):
     if metadata.get("groups") is None:
         alone = np.zeros(counts.size, dtype=bool)
         if not inside.all():
-            # If a class has a single row, it is never held out: no model would know the
-            # class.
+            # The only row of a class is never held out: without it, no model would know
+            # the class.
             n_rows_of = np.bincount(request.codes, counted, request.classes.size)
             alone = (counted > 0) & (n_rows_of == 1)[request.codes]
             counted[alone] = 0

@@ -30,7 +30,7 @@ from skweight.calibration import PriorCalibrator
 from skweight.delivery._arguments import offsets_of
 from skweight.delivery._balancing import inner_multiplier
 
-# The report appends this text to its sentence about where the held-out rows come from.
+# Text that the report appends to the sentence about the source of the held-out rows.
 AVERAGED = ", whose models are averaged"
 
 
@@ -64,16 +64,16 @@ class Plan(NamedTuple):
 
 
 class Multipliers(NamedTuple):
-    """The mass of each class in training, divided by its mass in the population.
+    """The mass of each class in training, divided by the class mass in the population.
 
     Attributes
     ----------
     by_rows : ndarray of shape (n_classes,)
-        Training mass of the rows given to the learner, divided by their population
-        mass.
+        For each class, the training mass of the rows given to the learner, divided by
+        the population mass of these rows.
     inner : ndarray of shape (n_classes,)
-        Factors by which the learner weights the classes itself, because of parameters
-        such as ``class_weight``.
+        Factors by which the learner itself multiplies the classes, because of
+        parameters such as ``class_weight``.
     in_all : ndarray of shape (n_classes,)
         The product of `by_rows` and `inner`.
     training_share : ndarray of shape (n_classes,)
@@ -172,8 +172,8 @@ def plan_models(request, weighed):
         request.estimator,
     )
     if not keeps:
-        # Drop pairs without test rows: they were only for models of an ensemble. A pair
-        # has no test rows if earlier pairs test the same rows.
+        # A pair has no test rows if earlier pairs test the same rows. Pairs without
+        # test rows are dropped: they are used only if the fold models predict.
         pairs = [pair for pair in splits.pairs if pair[1].size]
         splits = splits._replace(pairs=pairs)
     asks = keeps and ensemble == "auto" and not splits.is_holdout
@@ -273,8 +273,8 @@ def _score_frozen(model, request, weighed, plan):
 def output_of(request, plan):
     """Return a function that selects the method by which a model gives its scores.
 
-    The function is pickled for the processes that fit the folds, so it must not contain
-    rows.
+    The function is pickled for the processes that fit the folds, so there must be no
+    rows inside the function.
     """
     decides = not estimator_decides(request, plan)
     return partial(
@@ -338,7 +338,7 @@ def multipliers_of(request, models, figures):
 
 
 def _keeps(ensemble, splits, n_samples, averages, estimator):
-    """Return whether fold models are kept, so that no model is fitted on all rows.
+    """Return whether the fold models predict, so that no model is fitted on all rows.
 
     An average of fold models can be worth its cost if two conditions hold. First, the
     models change much if their training rows change. Second, every fold model is
@@ -428,7 +428,7 @@ def _fit_and_leave_out(request, weighed, plan):
 
 
 def check_out_of_bag(request):
-    """Raise if rows that a tree did not draw cannot serve as held-out rows."""
+    """Raise if the rows that a tree did not draw cannot be used as held-out rows."""
     if request.arguments["splitter"].get("groups") is not None:
         raise ValueError(
             "cv='oob' cannot keep groups together: a tree that did not draw a row may "

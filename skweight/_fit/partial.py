@@ -110,11 +110,12 @@ class PartialFit:
         half-life, :math:`\lambda = 1`, and a single chunk is weighted as in `fit`.
         After `fit`, learning continues from the fitted model.
 
-        Supported are strategies that weigh by class, strategies that weigh each row
-        independently, and products of both. An error is raised by strategies that need
-        all rows at once, by resamplers, and by calibrations and decisions that need
-        held-out rows. ``calibration="prior"`` needs no held-out rows. Here ``"auto"``
-        means ``"prior"`` (None for a learner without `predict_proba`).
+        `partial_fit` supports strategies that weigh by class, strategies that weigh
+        each row independently, and products of both. There is an error for strategies
+        that need all rows at once, for resamplers, and for calibrations and decisions
+        that need held-out rows. ``calibration="prior"`` needs no held-out rows. In
+        `partial_fit`, ``calibration="auto"`` means ``"prior"``; for a learner without
+        `predict_proba`, ``"auto"`` means None.
 
         Parameters
         ----------
@@ -135,9 +136,10 @@ class PartialFit:
         Raises
         ------
         ValueError
-            If a label is not among `classes`, if `classes` is missing or changes, if
-            `estimator`, `weighting` or `streaming` changed since the first call, or if
-            `estimator` changed since a `fit` from which learning continues.
+            If a label is not among `classes`, if `classes` is missing in the first call
+            or changes later, if `estimator`, `weighting` or `streaming` changed since
+            the first call, or if `estimator` changed since a `fit` from which learning
+            continues.
         TypeError
             If the strategy needs all rows at once.
         """
@@ -160,8 +162,8 @@ class PartialFit:
         make_report = partial(
             report_on_stream,
             stream,
-            # The request is stored without the rows of the chunk, which would stay in
-            # memory.
+            # The request is stored without the rows of the chunk. Otherwise these rows
+            # would stay in memory.
             request._replace(X=None, y=None, codes=None, weights=None),
             weighed._replace(X=None, population=None, emphasis=None),
             fitted,

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Three thresholds for weights that look like class weights. The largest class weight is
-# at least the first number times the smallest. The variation within classes is at most
-# the second number times the variation between classes. A class is rarer than another
-# if the ratio of their sizes is at most the third number.
+# Three thresholds for weights that look like class weights. First, the largest class
+# weight is at least this number times the smallest class weight. Second, the variation
+# within classes is at most this number times the variation between classes. Third, a
+# class is rarer than another class if the ratio of the two sizes is at most this
+# number.
 LEAST_FACTOR, NOISE, RARER = 1.05, 0.01, 0.8
 # If there are at least this many rows, and the weights depend on the label alone, this
 # is on purpose.
@@ -29,8 +30,7 @@ def find_raised_class(sample_weight, codes, classes):
     codes, log_weight = codes[counted], np.log(sample_weight[counted])
     n_rows = np.bincount(codes, minlength=classes.size)
     level = np.bincount(codes, log_weight, classes.size) / np.maximum(n_rows, 1)
-    # Classes with one row are ignored: the weight of a single row always depends on its
-    # label alone.
+    # Classes with one row are ignored: within such a class, the weights cannot differ.
     by_size = np.argsort(n_rows, kind="stable")
     by_size = by_size[n_rows[by_size] > 1]
     n, lift = n_rows[by_size], level[by_size]

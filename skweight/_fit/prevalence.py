@@ -12,7 +12,7 @@ class SetPrevalence:
     """The ``set_prevalence`` of :class:`~skweight.WeightedClassifier`."""
 
     def set_prevalence(self, prevalence):
-        r"""Predict for a population in which classes are more or less frequent.
+        r"""Adapt predictions to a population with other class frequencies.
 
         Use this method at deployment, if class frequencies are known to differ from the
         class frequencies of the training rows, and the rows within each class have the

@@ -143,8 +143,8 @@ def complete_prevalence(prevalence, classes, population_share):
         )
     target = np.zeros(classes.size)
     for label, value in prevalence.items():
-        # An estimated class frequency may be zero, if a class has disappeared. Its
-        # probability then becomes almost zero, but never exactly zero.
+        # An estimated class frequency may be zero, if a class has disappeared. The
+        # probability of this class then becomes almost zero, but never exactly zero.
         check_number(value, name=f"prevalence[{label!r}]", low=0, high=1)
         target[position[plain(label)]] = max(value, _NO_CLIP)
     named = np.isin(np.arange(classes.size), [position[plain(k)] for k in prevalence])

@@ -1,9 +1,9 @@
 """Weights for rows that arrive in chunks.
 
-A strategy normally learns from all rows at once. In a stream it uses decaying sums:
-class masses, and the mean of the raw weights. The weights of a chunk are computed from
-sums that already include this chunk. So a stream of one chunk has the same weights as a
-fit.
+A strategy normally learns from all rows at once. In a stream, a strategy uses two kinds
+of decaying sums: the class masses, and the sums for the mean of the raw weights. The
+weights of a chunk are computed from sums that already include this chunk. So a stream
+of one chunk has the same weights as a fit.
 """
 
 from copy import copy
@@ -86,14 +86,14 @@ class Stream:
     weighting : weighting or None
         The strategy.
     streaming : Streaming
-        How to weigh or draw rows, and how fast to forget them.
+        How to weigh or draw rows, and how fast the weight of older rows decays.
     random_state : int, RandomState instance or None
         Seed of random draws.
     balancing : list of tuple
         Result of `balances_itself` for the learner at the start.
     begun_with : dict
-        Copies of the parameters of the wrapper, by name, that must stay the same for
-        later chunks.
+        Copies, by name, of those parameters of the wrapper that must not change between
+        chunks.
     """
 
     def __init__(
@@ -136,8 +136,8 @@ class Stream:
             self.given = fade.by_class(self.given, sample_weight)
             self.counted = fade.by_class(self.counted, sample_weight > 0)
             unit = self.given.sum() / self.counted.sum()
-        # Sums use weights as they were passed, because the mean weight is not known
-        # before the end of the stream.
+        # Sums use the weights as passed, not divided by their mean: the mean is not
+        # known before the end of the stream.
         weights = dict.fromkeys(ROLES)
         weights["population"] = sample_weight
         for factor in sorted(
@@ -157,8 +157,8 @@ class Stream:
     def _warmed_up(self, population, emphasis, fade):
         """Return the training weights of a chunk, reduced early in the stream.
 
-        At the beginning of a stream (the warm-up), training weights grow from one to
-        their full size.
+        At the beginning of a stream (the warm-up), training weights grow to their full
+        size.
 
         The returned training weights have a mean of about one, also during the warm-up.
         The mean is not exactly one because the weights of earlier rows were computed
@@ -185,7 +185,7 @@ class Stream:
         return self._takes_weights
 
     def may_draw(self, unsupported):
-        """Return whether rows of a chunk may be drawn at random."""
+        """Return whether it is possible that rows of a chunk are drawn at random."""
         return bool(DRAWN_SHARE[self.streaming.mode]) or unsupported == "resample"
 
     def draw(self, weights, model, unsupported):
@@ -256,7 +256,7 @@ class Stream:
         """Continue a fit, from the report, strategy and sum of weights of the fit.
 
         If the estimator itself multiplies classes by factors, the report includes these
-        factors. The sums of the stream do not include them.
+        factors. The sums of the stream do not include these factors.
         """
         self.deliveries = report.deliveries
         self.n_rows, self.n_left_out = report.n_rows, report.n_left_out

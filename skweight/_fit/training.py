@@ -242,7 +242,7 @@ class Training:
         )
 
     def fit_on_drawn(self, X, y):
-        """Fit a learner that takes no weights on rows drawn by their weights.
+        """Fit a learner that accepts no weights, on rows drawn by their weights.
 
         Returns the fitted estimator, the deliveries (records of how weights were
         passed) and the positions of the rows.
@@ -262,7 +262,7 @@ class Training:
         return model, [Delivery(name_of(model), LEARNER, "subsample")], drawn
 
     def _weigh_classes(self, X, y, population, emphasis):
-        """Return training weights times class weights, with a weighted mean of one."""
+        """Return training weights times class weights, with a weighted mean of 1."""
         by_class = clone(self.by_class)
         emphasis = multiply(emphasis, by_class.fit_weigh(X, y, population))
         mean = float(np.average(emphasis, weights=population))
@@ -270,7 +270,7 @@ class Training:
         return emphasis / mean
 
     def _resample(self, rows):
-        """Return resampled rows, with their weights and arguments of fit."""
+        """Return resampled rows, with the weights and fit arguments of these rows."""
         from skweight.resampling._sampler import resample_training
 
         by_role = RoleWeights(rows.population, rows.emphasis)

@@ -66,7 +66,7 @@ class Family:
         return iter(())
 
     def restore(self, learner, before):
-        """Reset the parameters of a fitted learner to their original values."""
+        """Reset parameters of a fitted learner to the values before the fit."""
         reset_params(learner, before)
 
     def rounds(self, model):
@@ -74,7 +74,7 @@ class Family:
         raise NotImplementedError
 
     def quiet(self):
-        """Return a context in which the learner prints nothing about our metric."""
+        """Return a context manager that stops messages of the learner on our metric."""
         return nullcontext()
 
 

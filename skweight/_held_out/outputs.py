@@ -100,7 +100,7 @@ def outputs_of(estimator, X, method, classes, offsets=None):
 
 
 def align_columns(outputs, known, classes, method):
-    """Return the outputs with their columns reordered from `known` to `classes`."""
+    """Return outputs with columns reordered from the order of `known` to `classes`."""
     is_proba = method == "predict_proba"
     if outputs.ndim == 2 and outputs.shape[1] == 1 and not is_proba:
         outputs = outputs[:, 0]

@@ -19,14 +19,14 @@ from skweight._utils.warn import warn
 from skweight.exceptions import FewerThanAskedWarning
 
 DEFAULT_FOLDS = 5
-# If there are more than MANY_ROWS rows, "auto" means a single hold-out. At most
-# MANY_ROWS rows are held out.
+# If there are more than MANY_ROWS rows, ``cv="auto"`` means a single hold-out. At most
+# MANY_ROWS rows of a data set are held out.
 MANY_ROWS = 100_000
 WORDS = ("auto", "holdout", "oob")
 
 
 class Splits(NamedTuple):
-    """Pairs of training and held-out rows, and whether they are a single hold-out."""
+    """Pairs of training and held-out rows; whether there is only a single hold-out."""
 
     pairs: list
     is_holdout: bool = False
@@ -168,7 +168,7 @@ def check_groups(groups, n_samples):
 
 
 def _with_two_classes(pairs, classes, codes, counted):
-    """Return the pairs with at least two classes in training; None if too few remain.
+    """Return the pairs whose training rows have two classes; None if too few remain.
 
     In splits by groups or by time, it can happen that all training rows of a pair have
     the same class. Only rows with positive weight are checked.
