@@ -26,15 +26,16 @@ class WeightingAdvice:
     reasons : list of str
         The reasons for the advice, with the values that were used.
     figures : dict
-        The values on which the reasons are based, by name.
+        The values on which the reasons are based, as a dict with names as keys.
     emphasis, population : None, str or weighting
         The two parts of `weighting`: weights that only training uses (emphasis), and
         weights that describe the population.
     estimator : classifier or None
-        The classifier with which the effect of weightings was measured; None if nothing
-        was measured.
+        The classifier that was used to measure the effect of weightings; None if
+        nothing was measured.
     unsupported : str
-        Value for ``unsupported=``: what to do if the classifier takes no weights.
+        Value for ``unsupported=`` of `WeightedClassifier`: what to do if the wrapped
+        classifier takes no weights.
 
     Examples
     --------
@@ -64,10 +65,10 @@ class WeightingAdvice:
         Parameters
         ----------
         estimator : classifier, default=None
-            Classifier to wrap. None means the classifier with which the effect of
-            weightings was measured. If nothing was measured, None means gradient
-            boosting if columns are categorical or sparse, or have missing values.
-            Otherwise, None means a logistic regression on scaled columns.
+            Classifier to wrap. None means the classifier that was used to measure the
+            effect of weightings. If nothing was measured, None means gradient boosting
+            for columns that are categorical or sparse, or have missing values. For all
+            other columns, None means a logistic regression on scaled columns.
         **params : dict
             Further parameters of the `WeightedClassifier`, such as ``random_state``.
 
@@ -91,13 +92,13 @@ class WeightingAdvice:
         return WeightedClassifier(estimator, decision=self.decision, **settings)
 
     def to_compare(self):
-        """Return the weightings, by name, to compare with the advice.
+        """Return a dict of weightings to compare with the advised weighting.
 
         Returns
         -------
         weightings : dict {str: weighting}
-            Value for ``weightings=`` of :func:`skweight.compare_weightings`. It
-            contains no weights, the advised weighting, and similar weightings.
+            Value for ``weightings=`` of :func:`skweight.compare_weightings`. The dict
+            contains "no weights", the advised weighting, and similar weightings.
         """
         weightings = {"none": None}
         if self.weighting is not None:
@@ -162,7 +163,7 @@ class WeightingAdvice:
 
 
 def _told(weighting):
-    """Return a weighting strategy as a line of text, with tables left out."""
+    """Return a line of text that describes a weighting strategy, without its tables."""
     if isinstance(weighting, list):
         return f"[{', '.join(map(_told, weighting))}]"
     if hasattr(weighting, "X_target"):

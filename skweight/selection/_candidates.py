@@ -29,7 +29,7 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One strategy of a comparison: a name, and the classifier that is fitted."""
+    """One strategy of a comparison: a name, and a classifier to be fitted."""
 
     name: str
     weighting: str
@@ -140,7 +140,7 @@ def named_calibrations(calibrations):
 
 
 def with_target(spec, X_target):
-    """Return a weighting in which strategies without target rows get `X_target`.
+    """Return a weighting; its strategies without target rows get `X_target`.
 
     If the value of ``weighting=`` is invalid, the error is raised here, before any fit.
     """
@@ -174,7 +174,7 @@ def with_strength(classifier, strength):
 
 
 def _strengthened(weighting, strength):
-    """Return a weighting at a strength, and its strategies that have no strength."""
+    """Set the strength of a weighting; also return its parts without a strength."""
     if isinstance(weighting, ProductWeighting):
         factors, left = factors_of(weighting), []
         roles = {factor.role for factor in factors}
@@ -204,7 +204,7 @@ def _classifier(estimator, weighting, calibration):
 
 
 def _is_ready(spec):
-    """Return whether an entry of `weightings` is a classifier; it is used unchanged."""
+    """Return whether an entry of `weightings` is a classifier (used unchanged)."""
     return hasattr(spec, "fit") and is_classifier(spec)
 
 

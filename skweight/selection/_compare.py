@@ -68,9 +68,10 @@ def compare_weightings(
 
     Every strategy is fitted on the training rows of every fold and evaluated on the
     held-out rows. The weight of a held-out row says how many rows of the population the
-    row stands for. This weight is one, its `sample_weight`, or its density ratio to
-    `X_target`. Emphasis weights (weights that only change the learning) are never used
-    for the evaluation, because they would favour models trained with them.
+    row stands for. This weight is one, the `sample_weight` of the row, or the density
+    ratio between `X_target` and the training rows. Emphasis weights (weights that only
+    change the learning) are never used for the evaluation, because they would favour
+    models trained with emphasis weights.
 
     Strategies are compared with the baseline (usually no weights) on the same folds.
     The training rows of the folds overlap, so the usual standard error of the mean
@@ -84,8 +85,9 @@ def compare_weightings(
     Parameters
     ----------
     estimator : classifier
-        Classifier, Pipeline or search whose rows are weighted. A `WeightedClassifier`
-        keeps its other settings, such as a stabilizer or a decision.
+        Classifier, Pipeline or search to be trained with weights. A
+        `WeightedClassifier` keeps its settings except the weighting and the
+        calibration, for example its stabilizer or decision.
     X : array-like of shape (n_samples, n_features)
         Rows for the cross-validation.
     y : array-like of shape (n_samples,)
@@ -95,7 +97,8 @@ def compare_weightings(
         `WeightedClassifier`, or a classifier, which is used unchanged. None means
         ``"balanced"``. The strategy ``"none"``, without weights, is always compared.
     calibrations : None, str, calibrator, list or dict, default="sigmoid"
-        A calibrator, or several. Each weighting is combined with each calibrator.
+        One calibrator or several calibrators. Each weighting is combined with each
+        calibrator.
     strengths : iterable of float, default=None
         Every weighting is also compared at each of these strengths, with the first
         calibration. The strength is the parameter `strength` or `exponent` of the
@@ -113,30 +116,31 @@ def compare_weightings(
     cv : int, splitter, iterable or None, default=None
         Folds of the cross-validation. None means 5 folds. A number means shuffled
         stratified folds; rows of the same group (`groups`) stay in the same fold. More
-        folds and repeats make intervals narrower; each fold takes one more fit of each
-        strategy.
+        folds and repeats make intervals narrower, but each additional fold needs one
+        more fit of every strategy.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights: how many rows of the population each row stands for.
     population : weighting, default=None
         Strategy for the weights of held-out rows, such as `PriorWeighting`. Its role
-        must be "population". None means that held-out rows have their `sample_weight`.
-        If `X_target` is given, None means ``DensityRatioWeighting(X_target)``.
+        must be "population". If `X_target` is given, None means
+        ``DensityRatioWeighting(X_target)``. If not, None means that the weights of
+        held-out rows are the `sample_weight` values of these rows.
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the population of interest. Strategies that need target rows,
-        and have none, get these rows.
+        Unlabelled rows of the population of interest. Strategies that need target rows
+        but have none get the rows of `X_target`.
     groups : array-like of shape (n_samples,), default=None
         Group of each row. Rows of the same group are never on both sides of a split,
         neither in the folds nor in the splits of a calibrator.
     params : dict, default=None
-        Further arguments of `fit`. An array with one entry per row is split into folds
-        like the rows.
+        Further arguments of `fit`. An array with one entry per row is split into folds,
+        in the same way as the rows.
     pos_label : object, default=None
         With two classes, the class whose ranking and probability are reported. None
         means the rarer class.
     error_score : "raise" or float, default=nan
-        Score of a strategy in a fold if its fit fails there. The error message is
-        stored, and the other strategies continue. With ``"raise"``, the error is
-        raised.
+        Score of a strategy in a fold if the fit of the strategy fails in this fold. The
+        error message is stored, and all other strategies continue. With ``"raise"``,
+        the error is raised.
     resume : WeightingComparison, default=None
         An earlier comparison of the same rows. The finished folds of the earlier
         comparison are not fitted again. Use `resume` after an interruption, or to add
@@ -149,7 +153,7 @@ def compare_weightings(
     n_jobs : int or None, default=None
         Number of fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, and of the splits inside every strategy.
+        Seed of the folds, and of all splits inside the strategies.
 
     Returns
     -------
@@ -165,10 +169,10 @@ def compare_weightings(
     Warns
     -----
     FitFailedWarning
-        If a strategy fails, as in scikit-learn.
+        If the fit of a strategy fails, as in cross-validation of scikit-learn.
     FewerThanAskedWarning
-        If the comparison is interrupted from the keyboard. The finished folds are
-        returned.
+        If the comparison is interrupted from the keyboard. The results of the finished
+        folds are returned.
 
     See Also
     --------
@@ -183,8 +187,8 @@ def compare_weightings(
 
     With many comparisons, some differences are significant by chance. `to_frame` has
     p-values adjusted for the number of strategies (Holm), in addition to unadjusted
-    p-values. P-values are not adjusted for the number of metrics, so choose the
-    decisive metric in advance.
+    p-values. P-values are not adjusted for the number of metrics. Therefore choose in
+    advance which metric decides.
 
     References
     ----------
@@ -272,7 +276,7 @@ def compare_weightings(
 
 @dataclass(frozen=True)
 class Cell:
-    """The result of a strategy in a fold: its scores, or the message of the error."""
+    """The result of a strategy in a fold: scores, or an error message."""
 
     strategy: str
     fold: int
@@ -297,7 +301,7 @@ class _Task:
 
 
 def _add_missing(cells, strategies, splits, task, n_jobs, callbacks, verbose):
-    """Fit every strategy in every fold that has no result yet; warn if interrupted."""
+    """Fit strategies in all folds where results are missing; warn if interrupted."""
     missing = [
         (strategy, fold, *split)
         for fold, split in enumerate(splits)
@@ -335,7 +339,7 @@ def _add_missing(cells, strategies, splits, task, n_jobs, callbacks, verbose):
 
 
 def _run(candidate, fold, train, test, task):
-    """Fit one strategy on one fold and evaluate it on the held-out rows."""
+    """Fit a strategy on the training rows of a fold, and evaluate the held-out rows."""
     try:
         figures = _fit_and_measure(candidate, train, test, task)
     except Exception as error:
@@ -385,7 +389,7 @@ def _fit_and_measure(candidate, train, test, task):
 
 
 def _raises(error_score):
-    """Check `error_score`; return whether it lets a failing fit raise its error."""
+    """Check `error_score`; return whether the error of a failing fit is raised."""
     fail = isinstance(error_score, str) and error_score == "raise"
     if not (fail or (isinstance(error_score, float) and np.isnan(error_score))):
         check_number(error_score, name="error_score")
@@ -393,7 +397,7 @@ def _raises(error_score):
 
 
 def _seed(random_state, resume):
-    """Return the seed of all folds; with `resume`, the earlier comparison's seed."""
+    """Return the seed of the folds; `resume` takes that of the earlier comparison."""
     if resume is not None and random_state is None:
         return resume.design.seed
     if isinstance(random_state, int | np.integer):
@@ -455,7 +459,7 @@ def _baseline(baseline, todo):
 
 
 def _positive(pos_label, classes, codes, weight):
-    """Return the position of the class to report; None if there are more than two."""
+    """Return the position of the class to report; None for more than two classes."""
     if classes.size > 2:
         if pos_label is not None:
             raise ValueError(
@@ -475,7 +479,7 @@ def _positive(pos_label, classes, codes, weight):
 
 
 def _validation_weight(population, X_target, X, y, sample_weight):
-    """Return the weights for the evaluation of held-out rows, and their description.
+    """Return the weights for evaluating held-out rows, and a text about the weights.
 
     The weights for the evaluation are learned once, from all rows, and are the same for
     all strategies.
@@ -515,7 +519,7 @@ def _fingerprint(X, y, weight, sample_weight, splits):
 
 
 def _finished(resume, design, todo):
-    """Return the results of an earlier comparison that can be used again."""
+    """Return those results of an earlier comparison that can be used again."""
     if resume is None:
         return {}
     if resume.design.fingerprint != design.fingerprint:

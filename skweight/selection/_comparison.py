@@ -54,7 +54,7 @@ class WeightingComparison:
 
     ``print`` shows a table of the main metrics, and notebooks show an HTML table.
     `to_html` writes a page for readers who do not read code. The object contains only
-    scores, no rows and no models. The object can be pickled.
+    scores, not rows or models. The object can be pickled.
 
     Attributes
     ----------
@@ -65,9 +65,9 @@ class WeightingComparison:
     baseline : str
         Name of the strategy with which all other strategies are compared.
     error_score : float
-        Score of a strategy in a fold if its fit failed there.
+        Score of a strategy in a fold if the fit of the strategy failed in this fold.
     design : object
-        Description of how the comparison was made. Its attributes are `n_rows`,
+        How the comparison was made. The attributes of this object are `n_rows`,
         `classes`, `pos_label`, `weights`, `n_folds`, `test_over_train` and `estimator`.
 
     Examples
@@ -147,10 +147,10 @@ class WeightingComparison:
             folds. Five further columns describe the difference to the baseline, paired
             by fold: ``difference``, ``difference_std_error``, ``difference_low``,
             ``difference_high`` and ``p_value``. The column ``p_adjusted`` has the
-            p-value adjusted for the number of strategies (Holm), and ``n_folds`` the
-            number of folds in the mean. If a metric is not defined in a fold, such as
-            the recall of a class without rows, the fold is left out. Standard errors
-            are corrected, because the training rows of the folds overlap.
+            p-value adjusted for the number of strategies (Holm). The column ``n_folds``
+            has the number of folds in the mean. If a metric is not defined in a fold,
+            such as the recall of a class without rows, the fold is left out. Standard
+            errors are corrected, because the training rows of the folds overlap.
         """
         check_number(confidence, name="confidence", low=0, high=1, include="neither")
         cells = {(cell.strategy, cell.fold): cell for cell in self.cells}
@@ -177,7 +177,8 @@ class WeightingComparison:
         metrics : list of str, default=None
             Metrics to show, in this order; None shows the default metrics.
         errors : bool, default=True
-            Whether to show text, ``mean ± standard error``. False gives numbers.
+            True shows text, ``mean ± standard error``. False shows the means as
+            numbers.
 
         Returns
         -------
@@ -218,11 +219,12 @@ class WeightingComparison:
         Returns
         -------
         table : pandas.DataFrame
-            One row for each pair of strategies that differ in exactly one part. The
-            part is the weights or the calibration. The columns are ``strategy``,
-            ``without`` (the strategy without this part), ``part``, and the differences
-            as in `to_frame`. With ``ablation=True``, `compare_weightings` adds
-            strategies for such pairs.
+            One row for each pair of strategies that differ in exactly one part: the
+            weights or the calibration. The column ``part`` names this part. The column
+            ``strategy`` names the strategy with this part, and ``without`` names the
+            strategy without this part. The remaining columns are the differences as in
+            `to_frame`. With ``ablation=True``, `compare_weightings` adds strategies for
+            such pairs.
         """
         rows = []
         for strategy in self.strategies:
@@ -248,7 +250,7 @@ class WeightingComparison:
         return list(dict.fromkeys(key for cell in self.cells for key in cell.figures))
 
     def _complete_folds(self):
-        """Return the folds that every strategy has finished; if none, all folds.
+        """Return the folds finished by every strategy; if there are none, all folds.
 
         After an interruption, only some strategies have finished the last fold. If the
         last fold were used, strategies would be compared on different rows.
@@ -328,7 +330,8 @@ class WeightingComparison:
         Parameters
         ----------
         metrics : list of str, default=None
-            Metrics to draw, one panel each; None draws the default metrics.
+            Metrics to draw, with one panel for each metric; None draws the default
+            metrics.
         confidence : float, default=0.95
             Coverage of the intervals, in (0, 1).
         figure : matplotlib Figure, default=None
@@ -337,9 +340,9 @@ class WeightingComparison:
         Returns
         -------
         figure : matplotlib Figure
-            One panel per metric, with a line at the score of the baseline. A point is
-            filled if its difference to the baseline is significant, that is, if the
-            interval of the paired difference does not contain zero.
+            One panel per metric, with a line at the score of the baseline. The point of
+            a strategy is filled if the difference to the baseline is significant, that
+            is, if the interval of the paired difference does not contain zero.
         """
         from skweight.selection._report import draw
 
@@ -378,7 +381,7 @@ class WeightingComparison:
 
 
 def _frame(rows, columns):
-    """Return a table from records; labels keep their type, and None stays None."""
+    """Make a table from records; labels keep their type, and None stays None."""
     table = pd.DataFrame(rows, columns=columns)
     at = columns.index("class")
     labels = [row["class"] if isinstance(row, dict) else row[at] for row in rows]
@@ -387,7 +390,7 @@ def _frame(rows, columns):
 
 
 def _part_between(strategy, other):
-    """Return the part (weights or calibration) that only `strategy` has; else None."""
+    """Return the part (weights or calibration) that `other` lacks, or None."""
     if strategy.strength is not None or other.strength is not None:
         return None
     same_calibration = strategy.calibration == other.calibration

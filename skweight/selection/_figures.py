@@ -90,7 +90,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
     Parameters
     ----------
     fitted : classifier
-        Classifier that was fitted on other rows.
+        Fitted classifier. It was not fitted on the rows `X`.
     X, y : table and labels
         Held-out rows and their labels.
     weight : ndarray of shape (n_samples,) or None
@@ -118,7 +118,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
 
 
 def outputs(fitted, X, classes):
-    """Return probabilities, and scores for ranking metrics; either may be None."""
+    """Return probabilities, and scores for ranking metrics; each can be None."""
     if hasattr(fitted, "predict_proba"):
         proba = outputs_of(fitted, X, "predict_proba", classes)
         return proba, proba
@@ -134,9 +134,9 @@ def _of_labels(codes, predicted, weight, classes):
     true = np.bincount(codes, weight, len(classes))
     # Decisions that are not labels come after the classes.
     called = np.bincount(predicted, weight, len(classes))[: len(classes)]
-    # If a class has no rows, its recall is not defined. If a class is never predicted,
-    # its precision is set to zero, as in scikit-learn, so that every strategy has a
-    # precision.
+    # If a class has no rows, the recall of the class is not defined. If a class is
+    # never predicted, the precision of the class is set to zero, as in scikit-learn, so
+    # that the precision of every strategy is defined.
     recall = np.divide(hits, true, out=np.full(len(classes), np.nan), where=true > 0)
     precision = np.divide(hits, called, out=np.zeros(len(classes)), where=called > 0)
     precision[true == 0] = np.nan

@@ -15,9 +15,9 @@ from skweight.weighting import AutoWeighting
 
 MOST_FOLDS = 5
 # Calibrations that are compared with the calibration "auto", without a further fit of
-# the estimator. A calibration is advised instead of "auto" only if its loss is lower by
-# CLEARLY paired standard errors. With several calibrations, a difference of one
-# standard error often occurs by chance.
+# the estimator. A calibration is advised instead of "auto" only if its loss is lower
+# than the loss of "auto" by CLEARLY paired standard errors. With several calibrations,
+# a difference of one standard error often occurs by chance.
 CALIBRATIONS = ("anchored", "sigmoid", "isotonic")
 CLEARLY = 2.0
 
@@ -28,17 +28,18 @@ class Measured(NamedTuple):
     Attributes
     ----------
     strength : float
-        The chosen strength of balancing: the smallest strength whose loss is not
-        clearly higher than the lowest loss.
+        The chosen strength of balancing. The loss of this strength is not clearly
+        higher than the lowest loss. No smaller strength has this property.
     weightings : list of dict
         The compared candidates, as dicts like those in ``report_.weightings`` of a
         classifier.
     calibrations : list of dict
         One dict for each calibration, with the keys "name", "log_loss", "above_auto"
-        (its log loss minus the log loss of "auto") and "standard_error" (of this
-        difference).
+        (log loss of the calibration minus log loss of "auto") and "standard_error"
+        (standard error of this difference).
     n_fits, n_planned, n_folds, n_rows : int
-        Numbers of fits, of planned fits, of folds and of held-out rows.
+        Number of fits, number of planned fits, number of folds and number of held-out
+        rows.
     seconds : float
         Duration of the measurement, in seconds.
     """
@@ -81,7 +82,7 @@ def measure(
 ):
     """Measure the effect of balancing and calibrations; `budget` is a number of fits.
 
-    The result is None if some class has too few rows to hold out any of them.
+    The result is None if the rows of some class are too few to hold out any.
     """
     strengths, n_folds = _share_out(budget)
     if max_seconds is not None:
@@ -125,7 +126,7 @@ def measure(
 
 
 def _share_out(budget):
-    """Return the strengths and the number of folds that a budget of fits allows."""
+    """Return the strengths and the number of folds for a given budget of fits."""
     check_number(budget, name="budget", low=4)
     strengths = (0, 0.5, 1) if budget >= 6 else (0, 1)
     return strengths, min(int(budget) // len(strengths), MOST_FOLDS)

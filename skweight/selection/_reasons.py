@@ -5,12 +5,12 @@ from skweight._utils.validation import say
 # Limit for the ratio of two numbers: rows of the largest class / rows of the smallest.
 # Below the limit, no class is so rare that a model might never predict it.
 BALANCED_ENOUGH = 3.0
-# If a class has fewer rows than this, the advice is to collect more rows.
+# If a class has fewer rows than this number, the advice is to collect more rows.
 TOO_FEW = 10
 HALF = 0.5
 
-# For each sentence, the benchmark that supports it. The results of the benchmarks are
-# in benchmarks/results.
+# The benchmark that supports each sentence of the advice. The results of the benchmarks
+# are in benchmarks/results.
 EVIDENCE = {
     "costs": "cost_comparison",
     "no weights": "does_weighting_help",
@@ -25,7 +25,7 @@ EVIDENCE = {
 
 
 def resting_on(line):
-    """Return the name, in brackets, of the benchmark that supports a sentence."""
+    """Return the name of the benchmark that supports a sentence, in brackets."""
     return f"(benchmark {EVIDENCE[line]}, see 'Choosing a strategy' in the user guide)"
 
 
@@ -59,7 +59,7 @@ def say_classes(figures):
 
 
 def say_unmeasured(figures):
-    """Explain the advice to use no weights, if their effect was not measured."""
+    """Explain the advice to use no weights; for this advice, nothing was measured."""
     return (
         "The effect of weights was not measured on these rows; pass estimator= to "
         "measure it. In our benchmarks, class weights hardly improved calibrated "
@@ -135,7 +135,7 @@ def say_measured(measured, figures, estimator):
 
 
 def say_readings(figures):
-    """Return a sentence on the target's class frequencies for both kinds of shift."""
+    """Return a sentence on class frequencies of the target, for both kinds of shift."""
     by_labels = figures.get("target_frequencies_by_labels")
     by_columns = _say_shares(figures["target_frequencies_by_columns"])
     if by_labels is None:

@@ -43,7 +43,7 @@ from skweight.weighting import (
 )
 from skweight.weights import effective_sample_size
 
-# Kernels are used for at most this number of columns. With more columns, all distances
+# Kernels are used only up to this number of columns. With more columns, all distances
 # between rows are similar.
 MANY_COLUMNS = 20
 # Weights are advised only if a classifier that separates target rows from training rows
@@ -76,9 +76,10 @@ def recommend_weighting(
     With an `estimator`, the advice comes from a measurement. Three candidates are
     compared on the same held-out rows: no class weights, class weights of strength 0.5,
     and fully balanced class weights. The criterion is the log loss after calibration,
-    on rows to which neither the model nor the calibrator was fitted. The smallest
-    strength is advised whose loss is within one paired standard error of the lowest
-    loss. Calibrators are compared on the same scores, without further fits.
+    on rows to which neither the model nor the calibrator was fitted. Among the
+    strengths whose loss is within one paired standard error of the lowest loss, the
+    smallest strength is advised. Calibrators are compared on the same scores, without
+    further fits.
 
     Without an estimator, the advice follows the rules below. Each rule comes from a
     benchmark. The name of the benchmark is in brackets:
@@ -95,11 +96,11 @@ def recommend_weighting(
     With and without an estimator, population weights are advised if `X_target` differs
     from the training rows. If label shift explains the difference, the advice is
     weights for label shift (label_shift). Otherwise, the advice is weights for
-    covariate shift (shift_target_error). The density ratio of weights for covariate
-    shift is estimated with kernels if there are at most 20 columns, all numeric, and
-    otherwise with a classifier (density_ratio_accuracy). If most of the target has no
-    similar training rows, no weights are advised, because the weighted rows would
-    represent another population.
+    covariate shift (shift_target_error). Weights for covariate shift need a density
+    ratio. The ratio is estimated with kernels if there are at most 20 columns, all
+    numeric. In all other cases, the ratio is estimated with a classifier
+    (density_ratio_accuracy). If most of the target has no similar training rows, no
+    weights are advised, because the weighted rows would represent another population.
 
     Parameters
     ----------
@@ -110,16 +111,17 @@ def recommend_weighting(
     cost : CostMatrix, dict or DataFrame, default=None
         Costs of wrong decisions, if they are known.
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the population on which the model will be used, if it may
-        differ from the training rows.
+        Unlabelled rows of the population on which the model will be used. Pass these
+        rows if this population could differ from the training rows.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, if the model must also be good in each group. The advice
         names groups with too few rows.
     estimator : classifier, default=None
-        The estimator that will be trained; it is cloned. From a `WeightedClassifier`,
-        only the wrapped estimator and `unsupported` are used. `unsupported` is needed
-        for an estimator that accepts no weights, such as nearest neighbours. If None,
-        nothing is measured; the only fits are classifiers that detect a shift.
+        The estimator that will be trained; `recommend_weighting` only uses clones. From
+        a `WeightedClassifier`, only the wrapped estimator and `unsupported` are used.
+        `unsupported` is needed for an estimator that accepts no weights, such as
+        nearest neighbours. If None, nothing is measured; the only fits are classifiers
+        that detect a shift.
     budget : int, default=15
         Largest number of fits of `estimator`, at least 4. A limit on fits, unlike a
         limit on time, makes the advice reproducible. Three candidates (two if `budget`
@@ -127,7 +129,7 @@ def recommend_weighting(
         comparison more reliable.
     max_seconds : float, default=None
         After this number of seconds, no further candidate is started. The advice then
-        says that the time was over, and may not be reproducible.
+        says that the time was over. Such an advice is perhaps not reproducible.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights: how many rows of the population each row stands for.
     n_jobs : int or None, default=None
@@ -165,10 +167,10 @@ def recommend_weighting(
     classifiers are fitted in addition, on at most 10,000 training rows and 10,000
     target rows, and one density ratio.
 
-    *Label shift or covariate shift?* Rows without labels cannot tell which kind of
-    shift has happened. Therefore the advice has the class frequencies of the target
-    under both assumptions. ``figures["target_frequencies_by_labels"]`` assumes label
-    shift: within a class, the features have the same distribution as in training.
+    *Label shift or covariate shift?* Rows without labels do not show which kind of
+    shift has happened. Therefore the advice contains the class frequencies of the
+    target under both assumptions. ``figures["target_frequencies_by_labels"]`` assumes
+    label shift: within a class, the features have the same distribution as in training.
     ``figures["target_frequencies_by_columns"]`` assumes covariate shift: given the
     features, the classes have the same probabilities as in training. Label some target
     rows to see which assumption is right.
@@ -367,10 +369,10 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
         random_state if isinstance(random_state, int | np.integer) else 0
     )
     seed = int(rng.integers(2**31))
-    # All rows get the same label here, because a class with one row could not be held
-    # out.
+    # All rows get the same label here, because the only row of a class could not be
+    # held out.
     auc, missing, n_eff = _overlap(X, X_target, np.ones(n_rows(X)), sample_weight, seed)
-    # Standard deviation of the AUC if there is no shift (Mann and Whitney).
+    # Standard deviation of the AUC in the absence of shift (Mann and Whitney).
     spread = np.sqrt((1 / n_eff[0] + 1 / n_eff[1]) / 12)
     figures |= {"shift_auc": auc, "shift_auc_error": float(spread)}
     figures["missing_target_mass"] = missing
@@ -415,7 +417,7 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
 
 
 def _ratio_of_columns(figures, X_target, random_state):
-    """Return covariate shift weights, and why their density ratio method was chosen."""
+    """Return weights for covariate shift, and the reason for the ratio method."""
     numeric = not (
         figures["n_categorical"] or figures["missing_values"] or figures["sparse"]
     )

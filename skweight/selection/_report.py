@@ -1,4 +1,4 @@
-"""Show a comparison as sentences, as a figure, and as an HTML page."""
+"""Show a comparison of weightings as sentences, as a figure, and as an HTML page."""
 
 from html import escape
 
@@ -89,7 +89,7 @@ def _on_probabilities(comparison, rows):
 
 
 def _versus(row, scale, form):
-    """Return a difference to the baseline in words; "" if there is none."""
+    """Return a difference to the baseline in words; "" if there is no difference."""
     if np.isnan(row["difference"]):
         return ""
     low, high = row["difference_low"], row["difference_high"]
@@ -323,7 +323,7 @@ def _picture(comparison):
 
 def _figures(comparison):
     shown = comparison.summary()
-    # Each row of the table is a metric, because there are more metrics than strategies.
+    # Rows of the table are metrics, because there are more metrics than strategies.
     header = ["Figure", *shown.index]
     rows = [[name, *shown[name]] for name in shown.columns]
     return header, rows

@@ -5,7 +5,7 @@ from scipy import stats
 
 
 def corrected_standard_error(values, test_over_train):
-    r"""Return the mean over the splits, its standard error, and the number of splits.
+    r"""Return the mean over the splits, the standard error, and the number of splits.
 
     The splits of a cross-validation share most of their training rows. The values of
     the splits are therefore not independent, and ``std / sqrt(n)`` is too small. Nadeau

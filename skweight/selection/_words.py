@@ -10,7 +10,7 @@ BOTH = ("recall", "precision")
 
 
 def title_of(design, metric, label):
-    """Return the name of a metric, with its class if this is not the positive class."""
+    """Return the name of a metric, and the class unless it is the positive class."""
     title = METRICS[metric].title if metric in METRICS else metric
     one_is_meant = design.pos_label is not None and metric not in BOTH
     return title if label is None or one_is_meant else f"{title} {label}"
