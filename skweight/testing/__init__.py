@@ -1,8 +1,8 @@
 """Contract tests for strategies, calibrators and decisions, and a registry.
 
 The user guide describes what each base class promises. Each function ``check_*`` tests
-whether an object keeps these promises. The library runs these checks on all of its
-public classes.
+whether an object of your own class keeps these promises. The library runs these checks
+on all of its public classes.
 """
 
 from skweight.testing._calibrator import check_calibrator

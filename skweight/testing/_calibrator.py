@@ -22,8 +22,8 @@ def check_calibrator(calibrator):
     - labels may have any type, and a class may be missing;
     - scores and weights may be huge;
     - the order of rows and the scale of weights do not change the results;
-    - rows of weight zero are ignored, for any scores;
-    - single rows give the same results as all rows together;
+    - rows of weight zero are ignored, whatever their scores are;
+    - predictions for one row at a time are the same as for all rows together;
     - the caller's arrays do not change;
     - invalid weights and scores raise errors.
 
@@ -82,7 +82,7 @@ def _fitted(calibrator, *rows, **kwargs):
 
 
 def _multiplier_of(calibrator, y):
-    """Return the keyword argument with class multipliers, if the calibrator has it."""
+    """Return the keyword ``class_multiplier`` if ``fit`` of the calibrator has it."""
     if not has_fit_parameter(calibrator, "class_multiplier"):
         return {}
     return {"class_multiplier": np.linspace(1, 2, len(np.unique(y)))}
@@ -224,8 +224,8 @@ def _message_of(calibrator, *rows):
 def _check_pickle(calibrator, scores, y):
     cls = type(calibrator)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle looks classes up by name, and cannot find a class defined in a
-        # function.
+        # The check is skipped if pickle cannot find the class by name, for example if the
+        # class is defined inside a function.
         return
     copy = _fitted(calibrator, scores, y)
     again = pickle.loads(pickle.dumps(copy)).predict_proba(scores)

@@ -17,9 +17,10 @@ def check_decision(decision, *, classes=(0, 1)):
     The following is checked:
 
     - the decision can be cloned and pickled, and parameters work as in scikit-learn;
-    - labels have shape (n,) and the type of ``decisions_``, which has the classes,
-      followed by decisions that are not labels; every label is in ``decisions_``;
-    - single rows give the same results as all rows together;
+    - predicted labels have shape (n,) and the type of ``decisions_``;
+    - ``decisions_`` holds the classes, followed by decisions that are not classes, and
+      every predicted label is in ``decisions_``;
+    - predictions for one row at a time are the same as for all rows together;
     - the caller's arrays do not change;
     - a wrong number of columns, or a use before the fit, raises an error;
     - the decision describes itself as text;
@@ -29,9 +30,9 @@ def check_decision(decision, *, classes=(0, 1)):
     Parameters
     ----------
     decision : decision
-        Unfitted decision, which is never changed.
+        Unfitted decision; the checks do not change it.
     classes : sequence, default=(0, 1)
-        Labels that the decision chooses from.
+        The possible labels of a row.
 
     Raises
     ------
@@ -161,8 +162,8 @@ def _check_learning(decision, rows):
 def _check_pickle(decision, rows):
     cls = type(decision)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle looks classes up by name, and cannot find a class defined in a
-        # function.
+        # The check is skipped if pickle cannot find the class by name, for example if the
+        # class is defined inside a function.
         return
     copy = rows.fit(decision)
     again = pickle.loads(pickle.dumps(copy))

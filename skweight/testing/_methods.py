@@ -4,7 +4,7 @@ from skweight._utils.validation import say, write_object
 
 
 def assert_has_methods(part, names):
-    """Raise an AssertionError that says which methods an object lacks."""
+    """Raise an AssertionError that names the missing methods of an object."""
     assert not isinstance(part, type), (
         f"the checks need an object, not the class {part.__name__}.{write_object(part)}"
     )

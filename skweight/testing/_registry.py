@@ -1,7 +1,7 @@
 """All public classes of the library, on which the shared tests run.
 
 The public classes are the classes named in ``__all__``. Each class has a method
-``_instances(labels)``, which returns the instances on which the shared tests run.
+``_instances(labels)``, which returns instances for the shared tests.
 """
 
 import inspect
@@ -30,8 +30,8 @@ from skweight.weighting import (
     ProductWeighting,
 )
 
-# The order of the kinds matters, because the first matching kind is used. For example,
-# a Pipeline may also be a classifier.
+# The order of the kinds matters: if several kinds match a class, the first of these
+# kinds is used. For example, a Pipeline may also be a classifier.
 KINDS = {
     "choice": AutoWeighting,
     "weighting": BaseWeighting,
@@ -63,7 +63,7 @@ def public_classes():
 
 
 def kind_of(cls):
-    """Return the kind of an estimator class, or None if the class is no estimator."""
+    """Return the kind of an estimator class; None if it is not an estimator class."""
     return next((kind for kind, base in KINDS.items() if issubclass(cls, base)), None)
 
 
@@ -75,16 +75,17 @@ def all_estimators(kind=None, *, labels=(0, 1)):
     kind : str, default=None
         ``"weighting"``, ``"calibrator"``, ``"decision"``, ``"density_ratio"``,
         ``"stabilizer"``, ``"classifier"``, ``"regressor"``, ``"pipeline"``,
-        ``"sampler"``, ``"transformer"``, ``"choice"`` (a fit chooses a strategy), or
-        ``"other"``. None returns the estimators of all kinds.
+        ``"sampler"``, ``"transformer"``, ``"choice"`` (an estimator that chooses a
+        strategy during the fit), or ``"other"``. None returns the estimators of all
+        kinds.
     labels : sequence, default=(0, 1)
         Labels for which the instances are created.
 
     Returns
     -------
     estimators : dict {str: estimator}
-        Unfitted estimators. The keys are class names; a number is appended to the key
-        for the second and later estimators of a class.
+        Unfitted estimators. The keys are class names. If there are several estimators
+        of a class, the keys of the second and later estimators end with a number.
 
     Raises
     ------

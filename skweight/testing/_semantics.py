@@ -10,10 +10,10 @@ from skweight._utils.validation import check_number
 from skweight.delivery import deliver
 from skweight.exceptions import UnsupportedWeightsError
 
-# For every row, the outputs of two fits are averaged over the seeds. The difference of
-# both means is divided by its standard error. The fits count as different if the mean
-# over the rows of the squared ratios is above _TELLING. If the expected outputs are
-# equal, the expected mean square is 1.
+# For every row, the outputs of each of two kinds of fits are averaged over the seeds.
+# The difference of the two means is divided by its standard error, and squared. The two
+# kinds of fits count as different if the mean of these squares over the rows is above
+# _TELLING. If the expected outputs are equal, the expected mean of the squares is 1.
 _TELLING = 2.5
 _TIMES = 10.0
 _CLASS_WEIGHT = 5.0
@@ -28,9 +28,9 @@ class WeightSemantics:
     estimator : str
         The estimator.
     reaches_fit : bool
-        Whether the fit changes at all if rows are weighted.
+        Whether row weights change the fitted model at all.
     is_scale_free : bool or None
-        Whether multiplying all weights by ten gives the same fit.
+        Whether the fitted model stays the same if all weights are multiplied by ten.
     is_repetition : bool or None
         Whether a weight of k is the same as k copies of the row.
     is_absence : bool or None
@@ -39,9 +39,9 @@ class WeightSemantics:
         Whether ``class_weight`` is the same as row weights; None if the estimator has
         no parameter ``class_weight``.
     differences : dict {str: float}
-        Largest difference of an output, for each test.
+        For each test, the largest difference between the outputs of the two fits.
     n_seeds : int
-        Number of seeds over which outputs were averaged; 1 if the seed does not matter.
+        Number of seeds in the mean of the outputs; 1 if the seed does not change them.
 
     Examples
     --------
@@ -121,10 +121,10 @@ def check_weight_semantics(
     - Is a weight of 0 the same as removing the row?
     - Is ``class_weight`` the same as row weights?
 
-    Libraries differ in the answers, and seldom document them. The weights are passed as
-    in :class:`~skweight.WeightedClassifier`, also through Pipelines and searches.
-    Transformers get the weights as population weights (weights that describe the
-    population).
+    The answers differ between libraries, and are seldom documented. The function passes
+    weights in the same way as :class:`~skweight.WeightedClassifier`, also through
+    Pipelines and searches. Transformers get the weights as population weights (weights
+    that describe the population).
 
     Parameters
     ----------
@@ -138,19 +138,19 @@ def check_weight_semantics(
         Labels of two classes; None draws random labels.
     n_seeds : int, default=20
         Number of fits per test, if the ``random_state`` of the estimator changes its
-        outputs. Each test then compares means over the fits. With a larger number,
-        smaller differences are detected.
+        outputs. In this case, each test compares means over several fits. With a larger
+        number of fits, the tests detect smaller differences.
     tol : float, default=1e-4
-        Largest difference between outputs that count as equal, in (0, inf). It is used
-        only if the seed does not matter.
+        Two outputs count as equal if their difference is at most this value, in (0,
+        inf). Used only if the seed does not change the outputs.
     random_state : int, default=0
         Seed of the random rows and weights; also the first seed of the estimator.
 
     Returns
     -------
     semantics : WeightSemantics
-        Results of all tests, with the largest difference in each test. ``print`` shows
-        them as sentences.
+        The results of all tests, with the largest difference of outputs in each test.
+        ``print`` shows the results as sentences.
 
     Raises
     ------
@@ -163,8 +163,8 @@ def check_weight_semantics(
 
     Notes
     -----
-    The function fits the estimator 8 to 10 times. If the seed changes the outputs, this
-    number is multiplied by `n_seeds`.
+    The function fits the estimator 8 to 10 times. If the seed changes the outputs, the
+    function makes `n_seeds` times as many fits.
 
     Examples
     --------
@@ -285,14 +285,14 @@ class _Fits:
         return np.array(outputs)
 
     def compare(self, first, second, *, other_rows=False):
-        """Return the largest difference of mean outputs, and whether fits are equal."""
+        """Return the largest difference of mean outputs, and whether both fits agree."""
         difference = first.mean(axis=0) - second.mean(axis=0)
         largest = float(np.abs(difference).max())
         if np.abs(first - second).max() <= self.tol:
             return largest, True
-        # Both fits have the same rows and the same seed. If the weights had the same
-        # effect, the outputs would be equal. Therefore any difference means that the
-        # effects differ.
+        # The two fits have the same rows and the same seeds. If the weights had the
+        # same effect in both fits, the outputs would be equal. Therefore any difference
+        # of the outputs means that the effects of the weights differ.
         if len(first) == 1 or not other_rows:
             return largest, False
         # Compare means and variances of the outputs.
@@ -305,7 +305,7 @@ class _Fits:
 
 
 def _mean_square(first, second):
-    """Return the mean over rows of (difference of means / standard error) squared."""
+    """Return the row mean of the squared ratio: difference of means / standard error."""
     variance = (first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)) / len(first)
     difference = first.mean(axis=0) - second.mean(axis=0)
     return float(np.mean(difference**2 / np.maximum(variance, 1e-20)))

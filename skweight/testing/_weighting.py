@@ -15,21 +15,22 @@ def check_weighting(weighting, *, X=None, y=None):
 
     - the strategy can be cloned and pickled, and parameters work as in scikit-learn;
     - weights are finite, not negative, and have a mean of 1;
-    - `fit_weigh` and `weigh` agree on the training rows;
+    - `fit_weigh` and `weigh` return the same weights for the training rows;
     - the caller's arrays do not change;
-    - weights follow the order of the rows;
+    - if the rows are reordered, the weights are reordered in the same way;
     - a row of weight 2 is the same as a duplicated row;
     - rows of weight zero are ignored, even if they are far from all other rows;
     - population weights and training emphasis (weights that only change the learning)
       are returned separately;
     - an invalid `sample_weight` raises an error.
 
-    If a strategy cannot weight new rows, ``weighs_new_rows`` must be False.
+    If a strategy cannot compute weights for new rows, its attribute ``weighs_new_rows``
+    must be False.
 
     Parameters
     ----------
     weighting : weighting
-        Unfitted strategy, which is never changed.
+        Unfitted strategy; the checks do not change it.
     X : array-like of shape (n_samples, n_features), default=None
         Features of the rows for the checks; None draws positive random numbers.
     y : array-like of shape (n_samples,), default=None
@@ -178,8 +179,8 @@ def _check_pickle(weighting, X, y):
 
     cls = type(weighting)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle looks classes up by name, and cannot find a class defined in a
-        # function.
+        # The check is skipped if pickle cannot find the class by name, for example if the
+        # class is defined inside a function.
         return
     copy = clone(weighting).fit(X, y)
     again = pickle.loads(pickle.dumps(copy))

@@ -17,8 +17,9 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
     Parameters
     ----------
     weighting : str, dict, strategy or list of these
-        A value of ``weighting=`` whose weights depend on the class only, such as
-        ``"balanced"``, ``{label: weight}`` or ``BalancedWeighting(strength=0.5)``.
+        A value of the parameter ``weighting`` of `WeightedClassifier`. The weights must
+        depend only on the class, for example ``"balanced"``, ``{label: weight}`` or
+        ``BalancedWeighting(strength=0.5)``.
     y : array-like of shape (n_samples,)
         Labels of the training rows, of any type.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -35,7 +36,7 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
     Raises
     ------
     ValueError
-        If the rows of a class have different weights.
+        If two rows of the same class have different weights.
     ImportError
         If PyTorch is not installed.
 
@@ -68,11 +69,12 @@ class WeightedLoss(torch.nn.Module):
     r"""A loss of PyTorch with weights, divided by the number of rows.
 
     ``CrossEntropyLoss(weight=...)`` divides the loss of a batch by the total weight of
-    its rows. A batch without a rare row then counts as much as a batch with three rare
-    rows, so the mean over all batches is not the weighted loss of all rows. With batch
-    size 8 and 2 % rare rows, the mean gradient is nearly orthogonal to the gradient of
-    all rows (cosine 0.15). If the loss of a batch is divided by its number m of rows,
-    the mean is right at every batch size [1]_:
+    its rows. Then a batch without rows of the rare class counts as much as a batch with
+    three rows of the rare class. Therefore the mean over all batches is not the
+    weighted loss of all rows. With batches of 8 rows and 2 % rows of the rare class,
+    the mean gradient of the batches is nearly orthogonal to the gradient over all rows
+    (cosine 0.15). If the loss of a batch is divided by the number m of its rows, the
+    mean over the batches is right for every batch size [1]_:
 
     .. math:: \frac{1}{m} \sum_{i=1}^m w_i\, c_{y_i}\, \ell(z_i, y_i).
 
@@ -81,7 +83,8 @@ class WeightedLoss(torch.nn.Module):
     loss : callable
         Function that returns a loss for each row: a criterion with
         ``reduction="none"``, or a function of input and target. If the function returns
-        a loss for each element of a row, the mean over the elements is used.
+        several losses for a row, one for each element of the output, the mean of these
+        losses is used.
     class_weight : torch.Tensor of shape (n_classes,), default=None
         Weight of every class, for example from :func:`class_weight_tensor`. With class
         weights, the targets must be the codes 0, 1, ... of the classes. The tensor is
@@ -94,8 +97,9 @@ class WeightedLoss(torch.nn.Module):
 
     Notes
     -----
-    Weights should have a mean of 1 over all rows, like the weights of strategies. If
-    the mean is not 1, weights also scale the learning rate.
+    The weights should have a mean of 1 over all rows, like the weights from the
+    strategies of this library. If the mean is not 1, the weights also change the
+    effective learning rate.
 
     References
     ----------

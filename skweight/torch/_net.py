@@ -10,27 +10,27 @@ skorch = import_optional(
     "skorch", extra="torch", feature="skweight.torch.WeightedNetClassifier"
 )
 
-# Name under which the weights are passed together with the features.
+# Key of the row weights in the dict that also holds the features.
 _WEIGHT, _FEATURES = "skweight_sample_weight", "X"
 
 
 class WeightedNetClassifier(skorch.NeuralNetClassifier):
     r"""A ``NeuralNetClassifier`` of skorch whose ``fit`` takes ``sample_weight``.
 
-    In skorch, row weights do not reach the loss. If ``criterion__weight`` is set, the
-    loss of a batch is divided by the total weight of its rows (see
-    :class:`WeightedLoss`). In this class, row weights are split, shuffled and batched
-    together with the rows. The loss of a batch of m rows is :math:`\frac{1}{m} \sum_i
-    w_i \ell_i`. :class:`~skweight.WeightedClassifier` can therefore fit a network with
-    any strategy.
+    ``skorch.NeuralNetClassifier`` does not pass row weights to the loss. With
+    ``criterion__weight``, skorch divides the loss of a batch by the total weight of the
+    rows of the batch (see :class:`WeightedLoss`). ``WeightedNetClassifier`` splits,
+    shuffles and batches the row weights together with the rows. The loss of a batch of
+    m rows is :math:`\frac{1}{m} \sum_i w_i \ell_i`.
+    :class:`~skweight.WeightedClassifier` can therefore fit a network with any strategy.
 
     Parameters
     ----------
     module : torch.nn.Module class or instance
         The network.
     criterion : torch.nn.Module class, default=NLLLoss
-        Loss, created with ``reduction="none"``. As in skorch, the default expects the
-        output of a softmax. For a network that returns logits, use
+        Loss, created with ``reduction="none"``. As in skorch, the default loss expects
+        probabilities, the output of a softmax. For a network that returns logits, use
         ``torch.nn.CrossEntropyLoss``.
     **kwargs : object
         Other parameters of ``skorch.NeuralNetClassifier``.
@@ -42,11 +42,11 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
     Notes
     -----
     The loss on the validation rows of ``train_split`` is weighted, too. If the weights
-    include class weights, do not use this loss for early stopping; use
-    :class:`~skweight.metrics.RefinedLogLoss`.
+    include class weights, do not use this weighted loss for early stopping. Use
+    :class:`~skweight.metrics.RefinedLogLoss` instead.
 
-    If the row weights include class weights, do not also set ``criterion__weight``:
-    classes would be balanced twice.
+    If the row weights include class weights, do not also set ``criterion__weight``.
+    Otherwise, the loss would contain the class weights twice.
 
     Examples
     --------
@@ -81,10 +81,10 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         Parameters
         ----------
         X : array-like, torch.Tensor or dict of these
-            Features of the training rows. All types of skorch are allowed, except a
+            Features of the training rows, of any type that skorch accepts, except a
             Dataset.
         y : array-like of shape (n_samples,)
-            Codes of the labels (0, 1, ...), as for the criterion.
+            Codes of the labels (0, 1, ...), as the criterion expects them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; None means ones.
         **fit_params : object
