@@ -224,8 +224,8 @@ def _message_of(calibrator, *rows):
 def _check_pickle(calibrator, scores, y):
     cls = type(calibrator)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # The check is skipped if pickle cannot find the class by name, for example if the
-        # class is defined inside a function.
+        # The check is skipped if pickle cannot find the class by name, for example if
+        # the class is defined inside a function.
         return
     copy = _fitted(calibrator, scores, y)
     again = pickle.loads(pickle.dumps(copy)).predict_proba(scores)

@@ -162,8 +162,8 @@ def _check_learning(decision, rows):
 def _check_pickle(decision, rows):
     cls = type(decision)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # The check is skipped if pickle cannot find the class by name, for example if the
-        # class is defined inside a function.
+        # The check is skipped if pickle cannot find the class by name, for example if
+        # the class is defined inside a function.
         return
     copy = rows.fit(decision)
     again = pickle.loads(pickle.dumps(copy))

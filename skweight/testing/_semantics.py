@@ -285,7 +285,7 @@ class _Fits:
         return np.array(outputs)
 
     def compare(self, first, second, *, other_rows=False):
-        """Return the largest difference of mean outputs, and whether both fits agree."""
+        """Return the largest difference of mean outputs, and whether fits agree."""
         difference = first.mean(axis=0) - second.mean(axis=0)
         largest = float(np.abs(difference).max())
         if np.abs(first - second).max() <= self.tol:
@@ -305,7 +305,7 @@ class _Fits:
 
 
 def _mean_square(first, second):
-    """Return the row mean of the squared ratio: difference of means / standard error."""
+    """Return the row mean of the squared ratio of mean difference to standard error."""
     variance = (first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)) / len(first)
     difference = first.mean(axis=0) - second.mean(axis=0)
     return float(np.mean(difference**2 / np.maximum(variance, 1e-20)))

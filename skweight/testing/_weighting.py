@@ -179,8 +179,8 @@ def _check_pickle(weighting, X, y):
 
     cls = type(weighting)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # The check is skipped if pickle cannot find the class by name, for example if the
-        # class is defined inside a function.
+        # The check is skipped if pickle cannot find the class by name, for example if
+        # the class is defined inside a function.
         return
     copy = clone(weighting).fit(X, y)
     again = pickle.loads(pickle.dumps(copy))

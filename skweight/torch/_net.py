@@ -132,7 +132,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         Returns
         -------
         params : dict
-            Its parameters.
+            The parameters of the part.
         """
         params = super().get_params_for(prefix)
         return {**params, "reduction": "none"} if prefix == "criterion" else params
