@@ -9,7 +9,7 @@ sum of its probabilities should equal the number of complaints.
 # %%
 # Messages
 # --------
-# The messages are simulated: 3 % are complaints, and their words are a little
+# The messages are simulated. 3 % are complaints; the words of complaints are a little
 # different.
 
 import matplotlib.pyplot as plt
@@ -64,11 +64,11 @@ figure.legend(loc="outside upper center", ncols=2, frameon=False)
 plt.show()
 
 # %%
-# Orange points (without calibration) lie far below the diagonal: of messages with a
-# probability of 80 %, few are complaints. Blue points (with calibration) are on the
-# diagonal. The labels hardly change, because in both models their threshold follows
-# from the class weights. But now the sum of the probabilities equals the number of
-# complaints.
+# Orange points (without calibration) lie far below the diagonal: if the predicted
+# probability is 80 %, few messages are complaints. Blue points (with calibration) are
+# on the diagonal. The predicted labels hardly change, because in both models the
+# threshold for the labels follows from the class weights. But now the sum of the
+# probabilities equals the number of complaints.
 
 print(
     "expected number of complaints divided by the true number: "

@@ -95,23 +95,24 @@ print(table.round(3).to_string())
 
 # %%
 # The weighted model finds the eights that the plain model misses, but its probabilities
-# are far too high: log loss and Brier score are twice those of the plain model. After
-# calibration both scores are as low as for the plain model, and the mean probability
-# equals the frequency.
+# are far too high: log loss and Brier score are twice as large as for the plain model.
+# After calibration both scores are as low as for the plain model, and the mean
+# probability equals the frequency.
 #
 # The threshold of the calibrated model is not one half, but follows from the weights.
 # With one eight in twenty and balanced weights, a digit is labelled as an eight from a
 # probability of about 5 % on. This finds nine eights in ten, with two false alarms for
-# each. If these are too many, pass a threshold such as ``decision=0.3``, which refers
-# to the calibrated probability.
+# each eight. If these false alarms are too many, pass a threshold for the calibrated
+# probability, such as ``decision=0.3``.
 #
 # Reliability
 # -----------
 # How many of the digits with a probability of 40 % are eights?
 # :class:`~skweight.inspection.ReliabilityDisplay` pools rows with similar predictions,
 # with the same number of rows in each point. Here the rows of all twenty splits are
-# pooled. The display could also draw a confidence band. But the band assumes that every
-# prediction is for a different digit, and here each digit has several predictions.
+# pooled. The display could also draw a confidence band. But the band would assume that
+# every prediction is for a different digit, and here each digit has several
+# predictions.
 
 COLOURS = {"plain": "0.45", "weighted": "#d55e00", "weighted + calibrated": "#0072b2"}
 figure, (left, right) = plt.subplots(

@@ -32,9 +32,10 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 # %%
 # The costs, and one more decision
 # --------------------------------
-# ``with_decision`` adds a decision that is not a label. It costs 60 for both labels; a
-# dict ``{"bad": ..., "good": ...}`` would give a cost for each label. ``check`` shows
-# what the matrix implies: for small applications the clerk is always too expensive.
+# ``with_decision`` adds a decision that is not a label. Here this decision costs 60 for
+# both labels; a dict ``{"bad": ..., "good": ...}`` would give a cost for each label.
+# ``check`` shows what the matrix implies: for small applications the clerk is always
+# too expensive.
 
 
 def margin(X):
@@ -65,9 +66,9 @@ print(asks.decision_report(X_test.head(4)).round(2).to_string())
 # %%
 # Where it asks, and what a clerk may cost
 # ----------------------------------------
-# The left picture shows the decisions of one fitted model. On the right the fee varies.
-# For this no model is fitted again, because any matrix can be applied to the same
-# probabilities.
+# The left picture shows the decisions of one fitted model. In the right picture the fee
+# of the clerk varies. No model is fitted again for a new fee, because any cost matrix
+# can be applied to the same probabilities.
 
 report = asks.decision_report(X_test)
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
@@ -118,8 +119,8 @@ plt.show()
 
 # %%
 # Left: the clerk gets doubtful applications with a large enough amount (orange). Small
-# applications are always decided by the model, because a clerk costs more than the
-# mistake. Right: the more expensive the clerk, the fewer applications are checked. The
+# applications are always decided by the model, because a clerk costs more than a wrong
+# decision. Right: the more expensive the clerk, the fewer applications are checked. The
 # cost stays below the cost of the model alone.
 
 total = {

@@ -45,7 +45,7 @@ print(cost.align(["fraud", "genuine"]).describe())
 # %%
 # Four models, one currency
 # -------------------------
-# The scorer reads the amounts from the rows that it gets.
+# The scorer reads the amounts from a column of the test rows.
 
 learner = HistGradientBoostingClassifier(max_iter=50, random_state=0)
 models = {
@@ -99,12 +99,12 @@ plt.show()
 # %%
 # Left: a transaction of 5 is accepted whatever its probability, and a transaction of
 # 5000 is checked at one per cent. A single tuned threshold, the grey line, is wrong for
-# both. Right: the cost curve evaluates the scores for every ratio of costs. Its
-# horizontal axis is the *probability cost*: the share of the positives in the cost if
-# every row were decided wrongly, p·fn / (p·fn + (1 - p)·fp). At the left end only false
-# alarms have a cost, at the right end only misses. The grey triangle is the cost
-# without a model. The distance from the curve to the triangle is the cost that the
-# scores save.
+# both transactions. Right: the cost curve evaluates the scores for every ratio of
+# costs. Its horizontal axis is the *probability cost*: the share of the positives in
+# the cost if every row were decided wrongly, p·fn / (p·fn + (1 - p)·fp). At the left
+# end only false alarms have a cost, and at the right end only misses have a cost. The
+# grey triangle is the cost without a model. The saved cost is the distance from the
+# curve to the triangle.
 
 best = saved(models["expected cost"], X_test, y_test)
 print(f"decisions by expected cost save {best:.0%} of the cost without a model")

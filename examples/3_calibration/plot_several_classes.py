@@ -56,9 +56,9 @@ plt.show()
 
 # %%
 # Blue bars are as high as black bars: the mean calibrated probabilities equal the
-# frequencies. Orange bars differ from black bars, and their ratio is largest for the
-# rarest class. The labels of the balanced model, and its balanced accuracy, do not
-# change.
+# frequencies. Orange bars differ from black bars; the ratio of orange to black is
+# largest for the rarest class. The labels of the balanced model, and its balanced
+# accuracy, do not change.
 
 error = np.abs(means["balanced, calibrated"] - means["frequency"]).max()
 print(f"largest error of a mean after calibration: {error:.3f}")

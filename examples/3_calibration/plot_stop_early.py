@@ -36,9 +36,10 @@ calibrate, new = slice(4500, 6000), slice(6000, None)
 # %%
 # One fit, monitored in three ways
 # --------------------------------
-# The three losses are: with the class weights of training, without weights, and after a
-# sigmoid that is refitted every round. The aim is a low loss after calibration on other
-# rows. It is computed on new rows, with their true probabilities.
+# The three losses are a loss with the class weights of training, a loss without
+# weights, and a loss after a sigmoid calibration that is refitted every round. The aim
+# is a low loss after a calibration on rows that are not used for training. This loss is
+# computed on new rows, with the true probabilities of these rows.
 
 weight = BalancedWeighting().fit(data.X[train], data.y[train])
 model = HistGradientBoostingClassifier(max_iter=200, early_stopping=False)
@@ -71,9 +72,9 @@ for name, curve in curves.items():
     )
 
 # %%
-# ``WeightedClassifier(..., validation_fraction=0.15)`` does this in one line, for
-# learners with early stopping: XGBoost, LightGBM, CatBoost, HistGradientBoosting,
-# skorch.
+# ``WeightedClassifier(..., validation_fraction=0.15)`` monitors the loss after
+# calibration in one line, for learners with early stopping: XGBoost, LightGBM,
+# CatBoost, HistGradientBoosting, skorch.
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 axes.plot(truth, color="black", label="loss after calibration, new rows")

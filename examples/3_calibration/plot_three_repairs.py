@@ -77,7 +77,8 @@ probabilities, rows = {}, []
 for learner, estimator in LEARNERS.items():
     for repair, params in REPAIRS.items():
         with warnings.catch_warnings():
-            # The fit warns, because the inversion is not correct for boosted trees.
+            # The fit gives a warning, because inverting the weights is not correct for
+            # boosted trees.
             warnings.simplefilter("ignore", CalibrationWarning)
             model = WeightedClassifier(estimator, **params).fit(X, y)
         p = model.predict_proba(X_new)[:, 1]
@@ -98,25 +99,28 @@ print(table.round(4).to_string())
 
 # %%
 # In both balanced models the mean probability of the rare class is more than ten times
-# its frequency. Inverting the weights corrects the logistic regression without any
-# further fit. For the boosted trees the inversion is not enough: they overfit and are
-# too sure, and an inversion only shifts all log odds by one number. The learned map is
-# right for both models. For trees it needs ``ensemble="auto"``, which averages the fold
-# models whose scores fitted the map; one model on all rows would be a little surer than
-# the fold models. Not weighting is right for the logistic regression, because weights
-# change little except for its intercept. It leaves the trees too sure.
+# as high as the frequency of this class. Inverting the weights corrects the logistic
+# regression without any further fit. For the boosted trees the inversion is not enough:
+# the trees overfit and are too sure, but an inversion only shifts all log odds by one
+# number. The learned map is right for both models. For trees it needs
+# ``ensemble="auto"``, which averages the fold models whose scores fitted the map; one
+# model on all rows would be a little surer than the fold models. Not weighting is right
+# for the logistic regression, because weights change little except for the intercept.
+# But without weights the trees stay too sure.
 #
-# The labels do not need these corrections. The logistic regressions find about the same
-# positives, each with the threshold that fits its probabilities. The trees with the
-# learned map find more positives than the other trees. The balanced trees are so sure
-# of their training rows that one half is too high a threshold for new rows. The learned
-# map is fitted on rows that are new to the trees, and corrects this.
+# The predicted labels do not need these corrections. The logistic regressions find
+# about the same positives, each with the threshold that fits its probabilities. The
+# trees with the learned map find more positives than the other trees. The balanced
+# trees are so sure of their training rows that one half is too high a threshold for new
+# rows. The learned map is fitted on rows that are new to the trees, and therefore
+# corrects the probabilities for new rows.
 #
 # What a probability means
 # ------------------------
-# Rows are ranked by the predicted probability and pooled in groups of 300; the other
-# axis is their true mean probability. On the diagonal the probabilities are correct.
-# Both axes are log odds: weights shift a curve, and over-confidence changes its slope.
+# Rows are ranked by the predicted probability and pooled in groups of 300. One axis is
+# the mean predicted probability of a group, the other axis is the mean true probability
+# of the group. On the diagonal the probabilities are correct. Both axes are log odds:
+# weights shift a curve, and over-confidence changes its slope.
 
 STYLES = {  # also different in grey
     "balanced": {"color": "0.45", "linestyle": ":"},

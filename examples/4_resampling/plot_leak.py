@@ -35,8 +35,8 @@ models = {
 
 # %%
 # If the rows are resampled first and split afterwards, both models look excellent. If
-# they are resampled inside every training fold, as ``resampler=`` does, the models are
-# as good as chance.
+# ``resampler=`` resamples the rows inside every training fold, both models are only as
+# good as chance.
 
 
 def auc(estimator, X, y):
@@ -56,8 +56,8 @@ for name, model in models.items():
     print(f"{name}: {leaking[name]:.2f} leaking, {honest[name]:.2f} honest")
 
 # %%
-# The same error occurs if a calibrator or a threshold is fitted on resampled rows:
-# their class frequencies do not occur in new data. In a
+# The same error occurs if a calibrator or a threshold is fitted on resampled rows,
+# because new data do not have the class frequencies of resampled rows. In a
 # :class:`~skweight.WeightedClassifier` calibrator and threshold are fitted on the
 # original rows. The columns here are noise. So the calibrator predicts the prevalence,
 # and warns that the scores of held-out rows contain no information.
@@ -89,7 +89,7 @@ fig.legend(loc="outside upper center", ncols=2, frameon=False)
 plt.show()
 
 # %%
-# If a blue bar is longer than its orange bar, there is a leak.
+# A blue bar that is longer than the orange bar of the same model shows a leak.
 
 leak = leaking["random forest"] - honest["random forest"]
 print(f"increase of the AUC of the random forest by the leak: {leak:.2f}")

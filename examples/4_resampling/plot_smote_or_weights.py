@@ -72,10 +72,10 @@ print(means.round(2).to_string())
 # %%
 # Two pictures
 # ------------
-# Left: the ranking. The bars of a learner are equally long. Right: the mean probability
-# divided by the frequency. With both methods the probabilities are too high (those of
-# naive Bayes always are). A calibration on the original rows brings this ratio back to
-# about one.
+# Left: the quality of the ranking. All bars of a learner are equally long. Right: the
+# mean probability divided by the frequency. With both methods the probabilities are too
+# high (for naive Bayes, probabilities are always too high). A calibration on the
+# original rows brings this ratio back to about one.
 
 COLOURS = ("0.65", "#0072b2", "#d55e00")
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
@@ -105,9 +105,9 @@ figure.legend(
 plt.show()
 
 # %%
-# Weights keep every row, create no new rows, and take no time. So if you need one of
-# the two methods, start with weights. :ref:`Measurements <does-it-help>` on more data
-# sets give the same result.
+# Weights keep every row, create no new rows, and take no time. So if you need weights
+# or SMOTE, start with weights. :ref:`Measurements <does-it-help>` on more data sets
+# give the same result.
 
 best = means.xs("calibrated", level="kind")["average precision"].unstack("emphasis")
 gain = (best["SMOTE"] - best["class weights"]).max()

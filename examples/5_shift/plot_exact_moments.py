@@ -65,8 +65,8 @@ for name, strategy in strategies.items():
 # %%
 # What the weights do
 # -------------------
-# The weights are an exponential function of the moments, so they are smooth. The larger
-# the difference between survey and population, the fewer effective rows are left.
+# The weights are an exponential function of the moments, so they are smooth. If the
+# difference between survey and population is larger, fewer effective rows are left.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
 bins = np.linspace(18, 90, 25)
@@ -90,8 +90,8 @@ axes[1].set(xlabel="mean spending, truth dashed")
 plt.show()
 
 # %%
-# Left: the solid line agrees with the population. Right: the more statistics are
-# matched, the closer the bar is to the truth.
+# Left: the solid line agrees with the population. Right: with more matched statistics,
+# the bar is closer to the truth.
 
 error = estimates["mean, square and sex"] / spending.mean() - 1
 print(f"error of the mean spending with three matched statistics: {error:.2%}")

@@ -10,8 +10,8 @@ density ratio is learned from inputs only, and gives the weights of the training
 # %%
 # The problem
 # -----------
-# Training inputs are N(1, 1/4) and target inputs are N(2, 1/16). In both, the values
-# are sin(πx) / (πx), with noise.
+# Training inputs are N(1, 1/4) and target inputs are N(2, 1/16). For both kinds of
+# inputs x, the values are sin(πx) / (πx), with noise.
 
 import warnings
 
@@ -38,7 +38,7 @@ y_target = np.sinc(X_target[:, 0]) + 0.25 * rng.normal(size=1000)
 # has a leave-one-out score. The default estimates a ratio with a tenth of the target in
 # the denominator (``alpha=0.1``), and chooses the width by this score. The ratio is
 # drawn only in the range of the training rows, the ticks on the axis: beyond this range
-# the ratio is extrapolated, and not used for weights.
+# the ratio is extrapolated, and is not needed for weights.
 
 published = {"alpha": 0.0, "standardize": False, "random_state": 0}
 with warnings.catch_warnings():
@@ -82,7 +82,7 @@ axes[2].legend(loc="lower left", frameon=False)
 # The fit
 # -------
 # The size of each dot shows its weight. The weighted line is wrong on the left, where
-# it is not used, and right in the region of the target.
+# there are hardly any target rows, and is correct in the region of the target.
 
 plain = WeightedRegressor(LinearRegression()).fit(X, y)
 weighted = WeightedRegressor(

@@ -11,7 +11,7 @@ old rows describe the past. The last months describe the present, but have few r
 # %%
 # Sixty months
 # ------------
-# The direction that separates the classes rotates by a right angle in sixty months.
+# The boundary between the two classes rotates by a right angle in sixty months.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,8 +33,8 @@ X = pd.DataFrame(features, columns=list("abcdef")).assign(month=month)
 # %%
 # Every month is predicted from the months before it
 # --------------------------------------------------
-# The evaluation also respects time: with a random split, a model would be trained on
-# the months that it should predict. ``drop=True`` hides the month from the learner.
+# The evaluation also respects time: with a random split, the training rows would
+# contain rows of the predicted month. ``drop=True`` hides the month from the learner.
 
 half_lives = [1, 2, 4, 8, 16, 1_000]  # the last: all rows as good as alike
 
@@ -76,9 +76,9 @@ plt.show()
 
 # %%
 # At the left end, the effective sample size is hardly a hundred rows, and the model is
-# noisy. At the right end, the model uses all rows, and describes the data of two years
-# ago. A search cannot choose the half-life here, because its folds do not respect time;
-# use a loop over the months as above.
+# noisy. At the right end, the model uses all rows with similar weights, and describes
+# the data of two years ago. A search cannot choose the half-life here, because the
+# folds of a search do not respect time; use a loop over the months as above.
 
 gain = 1 - judged[chosen] / judged[1_000]
 print(

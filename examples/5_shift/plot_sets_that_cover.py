@@ -11,9 +11,9 @@ coverage in the target.
 # %%
 # A target that is harder than the training rows
 # ----------------------------------------------
-# Labels depend on the first feature: strongly if it is small, and weakly if it is
-# large. Most rows of the target have a large first feature. The rows of the target have
-# no labels.
+# Labels depend on the first feature. The relation is strong for small values of the
+# feature, and weak for large values. Most rows of the target have a large first
+# feature. The rows of the target have no labels.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,7 +38,7 @@ def draw(n, mean):
 # Sets with and without weights
 # -----------------------------
 # The sets are computed from held-out rows, like a calibrator. The weights have the role
-# population: each held-out row has its weight for the target, and so has the new row.
+# population: each held-out row and the new row have a weight for the target.
 
 strategies = {
     "no weights": None,
@@ -67,7 +67,7 @@ for name, weighting in strategies.items():
 # The price
 # ---------
 # Sets with the right coverage are larger, because the labels are harder to predict. The
-# unweighted sets were small because they left out possible labels.
+# unweighted sets were small, because these sets left out possible labels.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
 for (name, values), style in zip(covered.items(), ("o:", "s-", "^--"), strict=True):

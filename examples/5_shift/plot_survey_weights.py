@@ -51,9 +51,10 @@ ax.set(xlabel="share that is ill")
 plt.show()
 
 # %%
-# The blue bar is as long as the black bar. Without weights, the share is close to the
-# share among young people. :func:`~skweight.weights.effective_sample_size` shows the
-# effective number of rows that is left.
+# The blue bar (with weights) is as long as the black bar (the truth). Without weights,
+# the share is close to the share among young people.
+# :func:`~skweight.weights.effective_sample_size` shows the effective number of rows
+# that is left.
 
 rows = weighted.report_.effective_sample_size
 print(f"{len(X)} answers are worth {rows:.0f} equal ones")

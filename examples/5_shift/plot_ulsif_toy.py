@@ -10,10 +10,10 @@ feature shifts. In the other, the number of training rows grows.
 # %%
 # One feature
 # -----------
-# uLSIF fits the ratio by least squares, in closed form. The relative ratio, mapped
-# back, has a smaller variance. The log ratio is linear here, which suits the logistic
-# method. Curves are drawn only in the range of the training rows, the ticks on the
-# axis.
+# uLSIF fits the ratio by least squares, in closed form. The relative ratio is converted
+# back to the ratio, and has a smaller variance. The log ratio is linear here. This
+# suits the logistic method. Curves are drawn only in the range of the training rows,
+# the ticks on the axis.
 
 import warnings
 
@@ -43,10 +43,10 @@ axis.legend(loc="upper left", frameon=False)
 # %%
 # Three curves agree with the truth up to 2, and are close to the truth beyond 2. The
 # curve of uLSIF does not agree, for a systematic reason: the ratio is unbounded on the
-# right, and its square has a large variance there. Narrow kernels with large positive
-# and negative coefficients then have a good score, even on the rows that are left out.
-# The relative ratio does not have this problem, because it is bounded by 1 / 0.2. So
-# use ``alpha > 0``, or another method.
+# right, and there the square of the ratio has a large variance. Narrow kernels with
+# large positive and negative coefficients then have a good score, even on the rows that
+# are left out. The relative ratio does not have this problem, because the relative
+# ratio is bounded by 1 / 0.2. So use ``alpha > 0``, or a method other than uLSIF.
 
 # %%
 # The chosen width and ridge
@@ -73,9 +73,9 @@ print(f"chose sigma = {ulsif.sigma_:.2f}, lambda = {ulsif.lambda_:g}")
 # More features, more rows
 # ------------------------
 # The vertical axis is the squared error of the normalised ratio at the training rows,
-# divided by the error of equal weights: at 1 a ratio is useless. Left: as in the paper,
-# 100 training and 1000 target rows with a growing number of dimensions. Right: a
-# growing number of training rows in ten dimensions.
+# divided by the error of equal weights: a ratio with the value 1 on this axis is
+# useless. Left: as in the paper, 100 training and 1000 target rows with a growing
+# number of dimensions. Right: a growing number of training rows in ten dimensions.
 
 
 def error(model, n, d, seed):
@@ -113,7 +113,7 @@ fig.legend(
 # %%
 # Sums of kernels with non-negative coefficients, as in KLIEP, are not flexible enough
 # in many dimensions. If you do not know which method is right,
-# :class:`~skweight.density_ratio.DensityRatioSearch` chooses among all of them on
+# :class:`~skweight.density_ratio.DensityRatioSearch` chooses among all methods on
 # held-out rows.
 #
 # .. rubric:: References

@@ -47,8 +47,8 @@ print(comparison.summary(["recall", "precision", "log_loss"]).to_string())
 # %%
 # In a picture
 # ------------
-# Bars are 95 % intervals, corrected for the training rows that folds share. A filled
-# point means a significant difference to the baseline.
+# Bars are 95 % intervals. The intervals are corrected, because the folds share training
+# rows. A filled point means a significant difference to the baseline.
 
 figure = comparison.plot()
 
@@ -56,12 +56,12 @@ figure = comparison.plot()
 # With weights, the model finds eights that the plain model misses, and also labels more
 # other digits as eights. The average precision, which does not depend on a threshold,
 # does not change significantly. Without calibration, the probabilities of the weighted
-# models are too high; calibration corrects them for any weights.
+# models are too high; calibration corrects the probabilities for any weights.
 #
 # For readers who read no code
 # ----------------------------
-# ``comparison.to_html("which_weighting.html")`` writes the same results as a page in
-# one file, and explains them in sentences:
+# ``comparison.to_html("which_weighting.html")`` writes a page in one file. The page
+# shows the same results and explains the results in sentences:
 
 for sentence in comparison.sentences():
     print("-", sentence)

@@ -28,10 +28,10 @@ model = make_pipeline(StandardScaler(), LogisticRegression())
 # %%
 # One call
 # --------
-# No weights, half balance and full balance are compared on the same folds, and each is
-# calibrated. With ``decision="balanced"`` a row is labelled as an eight if its
-# probability is above the share of eights. The rule is the same for all weights, and
-# also works without weights.
+# No weights, half balance and full balance are compared on the same folds. All three
+# models are calibrated. With ``decision="balanced"`` a row is labelled as an eight if
+# its probability is above the share of eights. This rule is the same for all weights,
+# and also works without weights.
 
 comparison = compare_weightings(
     WeightedClassifier(model, decision="balanced"),
@@ -55,8 +55,8 @@ figure = comparison.plot(metrics)
 # What to do
 # ----------
 # Weights are useful if they significantly lower the log loss or raise the average
-# precision. Both are evaluated on rows that no model has seen. The differences are
-# paired by fold and adjusted for the number of strategies.
+# precision. Both metrics are computed on rows that no model has seen. The differences
+# are paired by fold and adjusted for the number of strategies.
 
 table = comparison.to_frame()
 judged = table[table["metric"].isin(["log_loss", "average_precision"])]

@@ -34,8 +34,8 @@ learner = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 # %%
 # Advice in one call
 # ------------------
-# The advice needs fifteen fits: three strengths on five folds. Labels need no weights,
-# because they follow from calibrated probabilities and a threshold.
+# The advice needs fifteen fits: three strengths on five folds. Predicted labels need no
+# weights, because labels follow from calibrated probabilities and a threshold.
 
 for name, (X, y) in tables.items():
     advice = recommend_weighting(X, y, estimator=learner, random_state=0)
@@ -44,8 +44,8 @@ for name, (X, y) in tables.items():
 # %%
 # The choice inside of a fit
 # --------------------------
-# The fit makes the same comparison, and then fits one model on all rows. ``report_``
-# has the table.
+# The fit of the classifier makes the same comparison, and then fits one model on all
+# rows. ``report_`` contains the table of the comparison.
 
 reports = {}
 for name, (X, y) in tables.items():

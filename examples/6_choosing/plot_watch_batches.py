@@ -12,7 +12,8 @@ every week: if nothing changes, the probability that it ever raises an alarm is 
 # %%
 # The model and its monitor
 # -------------------------
-# The reference consists of out-of-fold predictions, so each row is new to its model.
+# The reference consists of out-of-fold predictions: no row is predicted by a model that
+# was fitted on this row.
 
 import copy
 
@@ -63,7 +64,8 @@ for name, found in [("with labels", reports), ("without", without_labels)]:
 # ---------------------------
 # A single week raises an alarm if its value is outside the band. The band is wide,
 # because all weeks and six monitored values share one ``alpha``. Several weeks on the
-# same side raise an alarm together, long before a single week is outside the band.
+# same side of the reference raise an alarm together, long before the value of a single
+# week is outside the band.
 
 panels = ["class frequency", "mean probability", "calibration slope", "recall"]
 figure, axes = plt.subplots(2, 2, figsize=(9, 5.5), sharex=True, layout="constrained")
@@ -98,16 +100,16 @@ figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False
 # A slope below zero is not exact: the estimate is a single Newton step from 1, and the
 # step is too long if the slope is far from 1.
 #
-# In the second ten weeks only the frequency of the class changes: its recall and the
-# slope stay the same. In the last ten weeks the features contain less information. The
-# mean probability alone would not show this: it falls again while the class stays
-# frequent.
+# In the second ten weeks only the frequency of the rare class changes; the recall and
+# the slope stay the same. In the last ten weeks the features contain less information.
+# The mean probability alone would not show this loss of information: the mean
+# probability falls again while the class stays frequent.
 #
 # What to do
 # ----------
-# The report gives the advice in sentences, and as a dict for an alert. An alarm remains
-# in all later reports. If you had reacted to the first change in week 15, you would
-# have called ``restart`` to begin a new stream.
+# The report gives advice in sentences; for an automatic alert, use ``to_dict``. An
+# alarm remains in all later reports. If you had reacted to the first change in week 15,
+# you would have called ``restart`` to begin a new stream.
 
 for week in (15, 25):
     print(f"week {week}")

@@ -56,8 +56,8 @@ print(search.best_params_)
 # The accuracy of the groups
 # --------------------------
 # The picture shows the accuracy of the four combinations of attribute and label, on
-# rows in which the attribute has no relation to the label. Without weights two of them
-# are worse than chance.
+# rows without a relation between attribute and label. Without weights, two of the four
+# combinations are worse than chance.
 
 accuracy = {}
 for strength in search.param_grid["weighting__strength"]:
@@ -81,8 +81,8 @@ figure.legend(loc="outside right center", fontsize="small", frameon=False)
 plt.show()
 
 # %%
-# Dashed lines are the groups in which attribute and label differ. Without weights,
-# their accuracy is below the grey line, which shows random guessing. With balanced
+# Dashed lines are the groups in which attribute and label differ. Without weights, the
+# accuracy of these groups is below the grey line (random guessing). With balanced
 # groups, all four groups have a similar accuracy.
 
 chosen = search.best_params_["weighting__strength"]

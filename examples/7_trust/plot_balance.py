@@ -12,8 +12,8 @@ training rows, so that weights cannot help.
 # Two hospitals
 # -------------
 # The rows are tumours of the Wisconsin breast cancer data. The first hospital has
-# labels and mostly small tumours. In the second hospital the model will be used, and it
-# gets the large tumours.
+# labels and mostly small tumours. The second hospital will use the model, and treats
+# the large tumours.
 
 import warnings
 
@@ -43,8 +43,9 @@ print(f"{len(X)} rows with labels, {len(X_target)} of the target")
 # Before and after
 # ----------------
 # Hollow marks are the differences of the means before weighting, in standard deviations
-# of the target. Filled marks are the differences after weighting. Differences to the
-# left of the dotted line, a tenth of a standard deviation, are commonly ignored.
+# of the target. Filled marks are the differences after weighting. The dotted line is at
+# a tenth of a standard deviation. Differences to the left of this line are commonly
+# ignored.
 
 weighting = DensityRatioWeighting(X_target, estimator="logistic", random_state=0).fit(X)
 BalanceDisplay.from_estimator(weighting, X, X_target)
@@ -52,9 +53,9 @@ BalanceDisplay.from_estimator(weighting, X, X_target)
 # %%
 # What is missing
 # ---------------
-# Now the first hospital sends *every* large tumour to the second. Weights can only
-# raise the importance of existing rows. The report shows how many target rows have no
-# similar training rows, and which rows to collect.
+# Now the first hospital sends *every* large tumour to the second hospital. Weights can
+# only raise the importance of existing rows. The report shows how many target rows have
+# no similar training rows, and which rows to collect.
 
 large = data["mean radius"] > 17
 X, X_target = data.loc[~sent & ~large, columns], data.loc[sent | large, columns]

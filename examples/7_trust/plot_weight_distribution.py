@@ -38,9 +38,10 @@ with warnings.catch_warnings():
 # %%
 # Three remedies
 # --------------
-# A clip at the square root of n times the mean changes only the very largest weights. A
-# cap limits the weight of a single row. Tempering sets the effective number of rows.
-# All three can be used as ``stabilizer=`` of a strategy or a classifier.
+# A clip limits weights to the square root of n times the mean weight, so only the very
+# largest weights change. A cap limits the weight of a single row. Tempering gives the
+# weights a chosen effective number of rows. All three can be used as ``stabilizer=`` of
+# a strategy or a classifier.
 
 remedies = {
     "ratio": None,
@@ -60,9 +61,9 @@ for name, remedy in remedies.items():
 # Left: with the raw ratio, the 90 % of rows with the smallest weights have only a
 # quarter of the total weight. Right: the tail of the raw ratio ends at a row with a
 # weight of nearly three hundred. K-hat is about the inverse of the slope of the tail.
-# From 0.7 on, means with these weights are not reliable, and from 1 on the mean does
-# not exist. A cap makes the largest weights equal, so k-hat cannot be computed any more
-# ("tied tail"). Therefore check the raw weights first.
+# If k-hat is 0.7 or more, means with these weights are not reliable. If k-hat is 1 or
+# more, the mean does not exist. A cap makes the largest weights equal, so k-hat cannot
+# be computed any more ("tied tail"). Therefore check the raw weights first.
 
 heaviest = np.sort(ratio)[-len(ratio) // 100 :].sum() / ratio.sum()
 print(

@@ -39,8 +39,8 @@ def regret(scores):
 # %%
 # Two epochs, twice
 # -----------------
-# The learner and its learning rate are the same in both runs, and so is the share of
-# each class in the total weight.
+# Both runs have the same learner, the same learning rate, and the same share of each
+# class in the total weight.
 
 
 def weighted_batches():

@@ -10,8 +10,8 @@ half-life, old rows lose their influence, and the weights follow the change.
 # %%
 # The stream
 # ----------
-# Two features contain a little information about the class. The rare class has two rows
-# in a hundred among the first 20,000 rows, and ten in a hundred among the other rows.
+# Two features contain a little information about the class. The rare class has 2 % of
+# the first 20,000 rows, and 10 % of all later rows.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -58,7 +58,7 @@ for name, values in found.items():
 # ---------------------
 # Without a half-life, the class shares are means over all rows so far. Even 20,000 rows
 # after the change, the weight of the rare class is still too large. With a half-life
-# the shares are noisier before the change, and correct soon after it.
+# the shares are noisier before the change, and correct soon after the change.
 
 at = np.array([rows.start for rows in chunks[1:]])
 fig, (above, below) = plt.subplots(
@@ -85,7 +85,7 @@ plt.show()
 
 # %%
 # The step is at row 20,000. The line with a half-life reaches the grey line within two
-# half-lives. The other line has not reached it at the end.
+# half-lives. The line without a half-life has not reached the grey line at the end.
 
 share_seen = found["half-life of 2,000 rows"][-1][0]
 print(

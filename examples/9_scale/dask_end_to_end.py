@@ -86,7 +86,8 @@ def end_to_end(client, train, n_partitions=6):
     """Return the figures before and after calibration."""
     rows = dd.from_map(read_partition, range(n_partitions))
 
-    # One pass counts the classes. The weights are then a column.
+    # One pass counts the rows of each class. The weights then become a column of the
+    # table.
     masses = summarize(rows, ClassMasses(), y="y")
     weighting = BalancedWeighting().fit_statistics(masses)
     rows = add_weights(rows, weighting, y="y")
@@ -102,7 +103,7 @@ def end_to_end(client, train, n_partitions=6):
     calibrator = SigmoidCalibrator().fit_statistics(statistics)
     cost = CostMatrix.binary(pos_label=1, fp=1, fn=12)
 
-    # For new rows, the workers get the calibrator as plain arrays.
+    # To score new rows, the workers get the calibrator as plain arrays.
     knots = PiecewiseMap.of(calibrator)
     new = dd.from_map(read_partition, range(100, 100 + n_partitions))
     p = margins_of(new).map_partitions(probabilities, knots.scores, knots.log_odds)

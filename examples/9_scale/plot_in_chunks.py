@@ -10,7 +10,7 @@ pass keeps a row. Weights, calibration, threshold and metrics follow from the su
 # %%
 # Chunks
 # ------
-# The chunks are simulated here; a chunk could also be a file.
+# The chunks are simulated here. In practice, each chunk could be a file.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,8 +62,9 @@ print(f"AUC {statistics.auc():.2f}, threshold by cost {threshold:.3f}")
 # %%
 # The calibration curve, computed from sums
 # -----------------------------------------
-# Orange is the weighted model: of the rows with a probability of 60 %, few are
-# positive. Blue is the same model after the calibration, and lies on the diagonal.
+# The orange curve is the weighted model: if the probability is 60 %, only few rows are
+# positive. The blue curve is the same model after the calibration, and lies on the
+# diagonal.
 
 figure, ax = plt.subplots(figsize=(5, 4.4), layout="constrained")
 ax.plot([0, 1], [0, 1], color="0.8", linewidth=1)

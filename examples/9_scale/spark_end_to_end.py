@@ -39,7 +39,8 @@ def read_rows(spark, n_rows, seed):
     logit = "1.2 * x0 + 0.8 * x1 * x2 - 3.5"
     p = F.expr(f"1 / (1 + exp(-({logit})))")
     rows = rows.withColumn("y", (F.rand(seed + 9) < p).cast("int"))
-    # Random columns are cached, because Spark would draw them again in every job.
+    # Random columns are cached, because Spark would draw the random numbers again in
+    # every job.
     return VectorAssembler(inputCols=FEATURES, outputCol="X").transform(rows).cache()
 
 
@@ -66,7 +67,7 @@ def end_to_end(spark, estimator, n_rows=40_000):
     """Return the figures before and after calibration."""
     rows = read_rows(spark, n_rows, seed=0)
 
-    # One pass counts the classes. The weights are then an expression of Spark.
+    # One pass counts the rows of each class. The weights are then a Spark expression.
     masses = summarize(rows, ClassMasses(), y="y")
     weighting = BalancedWeighting().fit_statistics(masses)
     rows = add_weights(rows, weighting, y="y")
@@ -86,7 +87,7 @@ def end_to_end(spark, estimator, n_rows=40_000):
     cost = CostMatrix.binary(pos_label=1, fp=1, fn=12)
     threshold = statistics.threshold(cost, calibrator)
 
-    # For new rows, Spark only needs the SQL expression, not this package.
+    # To score new rows, Spark only needs the SQL expression, not this package.
     knots = PiecewiseMap.of(calibrator)
     new = (
         scored(read_rows(spark, n_rows, seed=100))
