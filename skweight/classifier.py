@@ -109,7 +109,7 @@ class WeightedClassifier(
         probable class. ``"balanced"``: the class with the largest probability relative
         to its share of the population. A dict ``{label: threshold}``: this label if its
         probability reaches the threshold. A higher threshold gives more precision, less
-        recall. A float: the same for the second of two classes. A `CostMatrix`: the
+        recall. A float: a threshold for the second of two classes. A `CostMatrix`: the
         lowest expected cost. ``"tuned"`` or a `TunedDecision`: thresholds tuned on the
         held-out rows. With emphasis, ``"balanced"`` and costs need a calibration.
     conformal : {None, "split", "cross"}, default=None
@@ -156,8 +156,8 @@ class WeightedClassifier(
         CatBoost, HistGradientBoosting, skorch and scikeras, alone or last in a
         Pipeline. The monitored rows are cut before any resampling; they have population
         weights only. The metric is :class:`~skweight.metrics.RefinedLogLoss` unless the
-        learner has its own. The patience of the learner must be set. Raising the share
-        stops nearer to the best round, but leaves fewer rows for training.
+        learner has its own. The patience of the learner must be set. With a larger
+        share, training stops nearer to the best round, but has fewer rows.
     n_jobs : int or None, default=None
         Number of fold fits to run in parallel.
     verbose : int, default=0

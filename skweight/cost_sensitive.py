@@ -27,7 +27,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     .. math:: \hat y = \arg\min_j \sum_k p_k(x) \, C_{kj}(x).
 
-    This class is a :class:`WeightedClassifier` with other defaults. Costs affect
+    This class is a :class:`WeightedClassifier` with different defaults. Costs affect
     decisions, not weights. If costs also determined the weights, they would count
     twice. So costs in decisions and weights together raise an error, unless a
     calibration removes the effect of the weights.

@@ -98,7 +98,8 @@ def make_imbalanced(
 
     Notes
     -----
-    The time is O(n). A class with an expected count near zero may have no row.
+    The time is O(n). If the expected number of rows of a class is near zero, the sample
+    can contain no row of this class.
 
     Examples
     --------
@@ -282,7 +283,8 @@ def make_rare(X, y, *, target, random_state=None, return_indices=False):
     random_state : int, RandomState instance or None, default=None
         Seed of the choice of rows.
     return_indices : bool, default=False
-        Whether to return the positions of the kept rows too, for other row-wise arrays.
+        Whether to also return the positions of the kept rows, which select the same
+        rows of other arrays.
 
     Returns
     -------

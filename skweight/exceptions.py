@@ -18,7 +18,7 @@ __all__ = [
 
 
 class CalibrationWarning(UserWarning):
-    """Calibrated probabilities may be wrong, or scores could not be used as requested.
+    """Calibrated probabilities are doubtful, or scores could not be used as requested.
 
     There are four main reasons for this warning. First: on held-out rows, the mean
     probability of a class, divided by the frequency of the class, is outside [0.8,

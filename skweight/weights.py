@@ -388,7 +388,8 @@ def cap_weights(weights, cap):
     # has the smallest valid number, so this entry is used.
     fits = mass_left * ordered <= cap * uncapped_total
     last = n - 1 - int(np.argmax(fits[::-1]))
-    # Divide before multiplying: the total may be too small to divide by.
+    # The weights are divided by the total before the product is taken, because the mass
+    # divided by a tiny total could overflow.
     rising = max(mass_left[last], 0.0) * (relative / uncapped_total[last])
     return np.minimum(rising, cap)
 
@@ -465,13 +466,13 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
         The effective sample size to keep, as a share :math:`\rho` of the non-zero rows,
         in (0, 1]. A larger share makes the weights more equal.
     return_exponent : bool, default=False
-        Whether to return the exponent too.
+        Whether to also return the exponent.
 
     Returns
     -------
     tempered : ndarray of shape (n_samples,)
-        The weights to the power :math:`\tau`, not normalised. An unchanged copy if the
-        effective sample size is already large enough.
+        The weights to the power :math:`\tau`, not normalised. If the effective sample
+        size is already large enough, a copy of the weights.
     exponent : float
         The power :math:`\tau`, only if ``return_exponent`` is True.
 

@@ -1,4 +1,4 @@
-"""Uses of private names of scikit-learn, which no other file of this package uses."""
+"""All uses of private names of scikit-learn; no other file of skweight uses them."""
 
 import os
 import re
@@ -298,9 +298,9 @@ def run_with_callbacks(steps, take, callbacks, *, n_steps, name):
     """Call the function ``take`` on every step, and report each call to callbacks.
 
     Only an estimator can call the hooks of a callback. So a small estimator with the
-    given name is created here. It uses a method with an underscore that scikit-learn
-    documents for estimators of other packages. If a callback requests a stop, the
-    remaining steps are skipped.
+    given name is created here. This estimator uses a method whose name starts with an
+    underscore. scikit-learn documents this method for estimators of other packages. If
+    a callback requests a stop, the remaining steps are skipped.
     """
     if not callbacks:
         for step in steps:

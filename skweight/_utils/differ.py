@@ -15,8 +15,8 @@ def differ(before, now):
     """Return whether a parameter clearly differs from an earlier copy of its value.
 
     Two estimators are compared by their parameters, two collections by their entries.
-    Objects of the same type whose content is unknown, such as generators, count as
-    equal.
+    Two objects of one type count as equal if their content cannot be compared, such as
+    two generators.
     """
     if before is now:
         return False

@@ -48,7 +48,7 @@ def pareto_smooth(weights, *, log=False, ties="average"):
     log : bool, default=False
         Whether ``weights`` are natural logarithms of weights. Log likelihoods of the
         rows are not log weights; change the sign of log likelihoods first. With True,
-        the result is logarithms too.
+        the result also consists of logarithms.
     ties : {"average", "order"}, default="average"
         Values for rows of equal weight. ``"average"``: the mean of the quantiles of
         these rows, so that equal rows stay equal. ``"order"``: one quantile for each
@@ -293,7 +293,7 @@ def pareto_diagnostics(weights, *, log=False):
 
 
 def _effective(relative):
-    """Return the effective number of weights; the weights may be very small."""
+    """Return the effective number of weights, also if the weights are very small."""
     relative = relative / relative.max()
     return float(relative.sum() ** 2 / (relative * relative).sum())
 
@@ -386,7 +386,7 @@ def _fit_tail(relative):
 
     The computation uses weights, not logarithms. Weights in the tail do not underflow,
     because they are at most a few hundred orders of magnitude below the largest weight.
-    Logarithms would cost time and give the same digits.
+    A computation with logarithms would take longer and give the same digits.
     """
     n = relative.size
     size = int(np.ceil(min(n / 5, 3 * np.sqrt(n))))
@@ -394,7 +394,8 @@ def _fit_tail(relative):
     if size < n:
         position = n - size - 1
         cutoff = max(float(np.partition(relative, position)[position]), _TINY)
-    # Rows equal to the cutoff are not in the tail, because they may not be extreme.
+    # Weights equal to the cutoff are not in the tail, because many weights can have
+    # this value without being extreme.
     rows = np.flatnonzero(relative > cutoff)
     rows = rows[np.argsort(relative[rows], kind="stable")]
     values = relative[rows]

@@ -172,7 +172,7 @@ def _same(first, other):
 
 
 def chunk_weights(sample_weight, n_rows):
-    """Return the weights of a chunk, which may be empty or have only zero weights."""
+    """Return weights of a chunk; a chunk can be empty or have only zero weights."""
     if sample_weight is None:
         return None
     weight = np.asarray(sample_weight)

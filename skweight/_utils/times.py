@@ -41,7 +41,7 @@ def times_as_numbers(X):
 
 
 def are_times(values):
-    """Return whether all entries except missing ones are times or durations."""
+    """Return whether all entries that are not missing are times or durations."""
     if values.dtype.kind in "mM":
         return True
     return values.dtype.kind == "O" and _of_objects(values) is not None
@@ -62,7 +62,7 @@ def _in_pandas(X):
             seconds[position] = numbers
     if not seconds:
         return X
-    # Columns are read by position, because names may be duplicated.
+    # Columns are read by position, because two columns can have the same name.
     parts = [
         pd.Series(seconds[position], index=X.index)
         if position in seconds
