@@ -23,8 +23,8 @@ from skweight.calibration._temperature import TemperatureCalibrator
 from skweight.calibration._venn_abers import InterpolatedVennAbersCalibrator
 from skweight.exceptions import CalibrationWarning
 
-# Candidates are compared only if the rarest class has at least this many effective rows
-# (Kish's effective sample size).
+# The candidates are compared only if the rarest class has at least this number of
+# effective rows (Kish's effective sample size).
 FEWEST_ROWS = 5
 # If the summed held-out log losses of two candidates differ by this many nats, the
 # shares of the two candidates differ by a factor of e. With the value 1, the noise of a
@@ -88,8 +88,9 @@ class AutoCalibrator(BaseCalibrator):
     share of at least 0.02. As a result, rows with different scores get different
     probabilities.
 
-    No candidate predicts exactly 0 or 1. Temperature scaling without a bias is not a
-    candidate, because it cannot undo class weights.
+    No candidate predicts a probability of exactly 0 or 1. Temperature scaling without a
+    bias is not a candidate, because temperature scaling without a bias cannot undo
+    class weights.
 
     Attributes
     ----------

@@ -36,9 +36,10 @@ class Comparison(NamedTuple):
     mass : float
         Total weight of the rows on which the candidates are compared.
     rows_per_weight : float
-        Number of effective rows per unit of weight. `AutoCalibrator` uses it as the
-        factor :math:`\eta` of its formula. The factor is 1 for equal weights, and less
-        than 1 if a few rows have most of the weight.
+        Number of effective rows per unit of weight. `AutoCalibrator` uses this number
+        as the factor :math:`\eta` in the formula for the shares of the candidates. The
+        number is 1 for equal weights, and less than 1 if a few rows have most of the
+        weight.
     """
 
     losses: dict
@@ -97,8 +98,8 @@ def draw_folds(rows, n_folds):
     fold = np.empty(rows.codes.size, dtype=np.intp)
     for code in range(rows.class_count.size):
         block = np.flatnonzero(rows.codes == code)
-        # With two classes, each row has a single score. A high score means the second
-        # class, a low score means the first class.
+        # With two classes, each row has only one score. The score is high for the
+        # second class and low for the first class.
         first_of_two = rows.scores.ndim == 1 and code == 0
         sort_key = -scores[block] if first_of_two else scores[block]
         order = np.argsort(sort_key)

@@ -121,8 +121,9 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         classes: the curve of the second class. For more classes: one curve for each
         class against the rest.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        For three or more classes: slope and intercept of the joint map, which is
-        applied before the curves. For two classes: 1 and 0.
+        For three or more classes: slope and intercept of the map of
+        ``TemperatureCalibrator``, which is applied before the curves. For two classes:
+        1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -134,14 +135,14 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     Notes
     -----
-    *Three or more classes.* First, the joint map of ``TemperatureCalibrator`` is
-    applied to the scores. Then one curve per class is fitted to the log odds of the
-    class against the other classes ("the rest"), and the k probabilities are divided by
-    the sum of the k probabilities. The joint map is necessary after class weighting.
-    Class weights change the mix of the classes in "the rest", so the log odds against
-    the rest no longer rank the rows correctly. After the division by the sum, the
-    probabilities of a class do not rank the rows exactly as the curve of this class
-    does.
+    *Three or more classes.* First, the map of ``TemperatureCalibrator`` for all classes
+    together is applied to the scores. Then one curve per class is fitted to the log
+    odds of the class against the other classes ("the rest"), and the k probabilities
+    are divided by the sum of the k probabilities. The first step is necessary if the
+    model was trained with class weights. Class weights change the mix of the classes in
+    "the rest", so the log odds against the rest no longer rank the rows correctly.
+    After the division by the sum, the probabilities of a class do not rank the rows
+    exactly as the curve of this class does.
 
     *Outside the range* of the calibration scores, the curve is constant. If the scores
     rank no better than chance, the whole curve is constant, and a

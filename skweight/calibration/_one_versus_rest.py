@@ -1,10 +1,10 @@
 """Calibrators with one curve of the log odds per class.
 
-For three or more classes the joint map of ``TemperatureCalibrator`` is applied first.
-Then one curve per class is applied to the log odds of the class against the other
-classes ("the rest"). The joint map is necessary after class weighting. Class weights
-change the mix of the classes in "the rest", so the log odds against the rest no longer
-rank the rows correctly.
+For three or more classes, the map of ``TemperatureCalibrator`` for all classes together
+is applied first. Then one curve per class is applied to the log odds of the class
+against the other classes ("the rest"). The first step is necessary if the model was
+trained with class weights. Class weights change the mix of the classes in "the rest",
+so the log odds against the rest no longer rank the rows correctly.
 """
 
 import numpy as np

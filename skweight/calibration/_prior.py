@@ -132,7 +132,8 @@ class PriorCalibrator(BaseCalibrator):
         statistics : ScoreStatistics or ClassMasses
             An object with the attribute ``classes_``.
         class_multiplier : array-like of shape (n_classes,), default=None
-            As in `fit`; required.
+            Total training weight of each class divided by its total population weight,
+            as in `fit`. Required.
 
         Returns
         -------

@@ -100,8 +100,9 @@ class QuadraticCalibrator(BentCalibrator):
         each class against the rest. ``theta`` of a curve holds the parameters a, c and
         b of the map.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        For three or more classes: slope and intercept of the joint map, which is
-        applied before the curves. For two classes: 1 and 0.
+        For three or more classes: slope and intercept of the map of
+        ``TemperatureCalibrator``, which is applied before the curves. For two classes:
+        1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -138,7 +139,7 @@ class QuadraticCalibrator(BentCalibrator):
 
     Examples
     --------
-    A model whose positive log odds are three times too large:
+    Suppose that the positive log odds of a model are three times too large:
 
     >>> import numpy as np
     >>> from skweight.calibration import QuadraticCalibrator, SigmoidCalibrator

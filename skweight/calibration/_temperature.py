@@ -21,8 +21,8 @@ class TemperatureCalibrator(BaseCalibrator):
 
     Use this calibrator for many classes or few calibration rows, because for k classes
     it fits only one slope and k - 1 free biases. Class weights shift the log odds.
-    Classical temperature scaling has no bias, so it cannot undo this shift. Here,
-    biases are fitted by default.
+    Classical temperature scaling has no bias, so it cannot undo this shift.
+    ``TemperatureCalibrator`` fits biases by default.
 
     With two classes, :math:`s` is the score. With more classes, :math:`z` is the row of
     scores:
@@ -67,7 +67,7 @@ class TemperatureCalibrator(BaseCalibrator):
     See Also
     --------
     SigmoidCalibrator : A slope for every class.
-    PriorCalibrator : Only the bias, in closed form from the training weights.
+    PriorCalibrator : Has only a bias, computed from the training weights by a formula.
 
     Notes
     -----

@@ -19,7 +19,8 @@ from scipy.special import expit, ndtr
 # See benchmarks/prior_trust.py.
 TOLERATED = 1.25
 SMALLEST_CHANCE = 0.2
-# With more features than this number, the Hessian takes longer than a fit.
+# With more features than this number, computing the Hessian takes longer than a fit of
+# the model.
 MOST_FEATURES = 1000
 _BLOCK = 1 << 20
 # The leverage of a row is clipped to this value. If a row has a leverage of 1, the
@@ -118,8 +119,8 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     Returns
     -------
     scores : ndarray of shape (n,)
-        The leave-one-out scores. Their cost is :math:`O(n d^2)`, the cost of one step
-        of a fit.
+        The leave-one-out scores. The computation takes :math:`O(n d^2)`, as long as one
+        Newton step of a fit.
 
     References
     ----------

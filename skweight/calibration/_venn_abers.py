@@ -21,7 +21,7 @@ LEVEL = 0.1
 
 
 class IntervalCurve(NamedTuple):
-    """The isotonic fits of all new scores at once, as two step functions.
+    """Two step functions that give the two isotonic fits for any new score.
 
     Attributes
     ----------
@@ -98,8 +98,9 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         Each curve holds the steps of the two fits. For two classes: the curve of the
         second class. For more classes: one curve for each class against the rest.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        For three or more classes: slope and intercept of the joint map, which is
-        applied before the curves. For two classes: 1 and 0.
+        For three or more classes: slope and intercept of the map of
+        ``TemperatureCalibrator``, which is applied before the curves. For two classes:
+        1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)

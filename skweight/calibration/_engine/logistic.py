@@ -1,10 +1,10 @@
 r"""Exact weighted logistic regression on a few features of one score.
 
-The map of every two-class calibrator with a formula is :math:`\sigma(\theta \cdot
-\phi(s))` for some features :math:`\phi` of the score: the score itself, the score and
-its square, or two logarithms. A function called the basis computes the features. The
-calibrators differ in the basis, in the targets, and in the ridge. This file contains
-the fit that all calibrators with a formula use.
+Every parametric calibrator for two classes maps a score s to the probability
+:math:`\sigma(\theta \cdot \phi(s))`. Here :math:`\phi(s)` are some features of the
+score: the score itself, the score and its square, or two logarithms. A function called
+the basis computes the features. The calibrators differ in the basis, in the targets,
+and in the ridge. All of these calibrators use the fit in this file.
 
 If there are many rows, the rows are first summed in cells (bins) of the score, and
 Newton's method runs on the cells. Then one more Newton step uses the gradient over all

@@ -3,9 +3,9 @@
 An objective has two methods: ``value(theta)`` returns the value, and ``slopes(theta)``
 returns the gradient and the Hessian. An objective may also have a method
 ``moves(step)``. ``moves`` returns a number R for which the third derivative along the
-step is at most R times the second derivative. :class:`Ridge` adds a pull towards a
-point. :class:`Restricted` keeps the parameters in an affine subspace. A ``Ridge`` or a
-``Restricted`` is itself an objective.
+step is at most R times the second derivative. :class:`Ridge` adds a ridge penalty to an
+objective. :class:`Restricted` keeps the parameters of an objective in an affine
+subspace. Both classes are objectives, too.
 """
 
 import numpy as np

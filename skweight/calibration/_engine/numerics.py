@@ -7,8 +7,9 @@ from scipy.special import expit
 
 from skweight._utils.validation import check_number
 
-# The largest double below 1 and the smallest normal double. No probability is exactly 0
-# or 1, because the log loss of a single error would be infinite.
+# Probabilities are clipped to the range from the smallest normal double to the largest
+# double below 1. With a probability of exactly 0 or 1, the log loss of a single error
+# would be infinite.
 _ALMOST_ONE = np.nextafter(1.0, 0.0)
 _SMALLEST = np.finfo(np.float64).tiny
 

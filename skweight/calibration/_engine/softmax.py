@@ -1,9 +1,9 @@
 r"""Weighted softmax fits with a slope and a bias per class.
 
-The map of every calibrator with a formula for three or more classes is
-:math:`\mathrm{softmax}(a \circ z + b)`. The calibrators differ in the restrictions on a
-and b. With many rows, the first fit uses every s-th row. After that, one or two passes
-over all rows are enough.
+Every parametric calibrator for three or more classes maps a row z of scores to the
+probabilities :math:`\mathrm{softmax}(a \circ z + b)`. The calibrators differ in the
+restrictions on a and b. With many rows, the first fit uses only a subset of the rows.
+After that, one or two passes over all rows are enough.
 """
 
 from functools import cached_property
