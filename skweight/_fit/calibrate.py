@@ -139,11 +139,12 @@ def decide(request, weighed, plan, fitted, calibrated):
 
 
 def _emphasis_of_labels(weighed, plan, fitted):
-    """Return the factors of the classes that labels use beyond the probabilities.
+    """Return, for each class, the factor of its probability when labels are chosen.
 
-    Predicted labels include the emphasis (class weights that only change the training),
-    but calibrated probabilities do not. The factor of a class is the emphasis that
-    labels include, divided by the emphasis that the probabilities already include.
+    Class weights that only change the training (emphasis) raise the rare classes.
+    Predicted labels must show this effect. Calibrated probabilities do not show it, so
+    the factor is the class weight. Uncalibrated probabilities show it already, so the
+    factor is the class weight divided by the weight of the fit.
     """
     in_all, choice = fitted.multipliers.in_all, weighed.choice
     if choice is None:

@@ -243,8 +243,8 @@ def _check_linear_inversion(request, weighed, plan, fitted):
 
     There is no check if rows were resampled, or weighted by steps of a Pipeline of this
     library: the training rows of the model are then not known. There is also no check
-    if a formula undoes the weights only because a class has a single row, too few to
-    fit a calibrator.
+    if a class has a single row. Then no calibrator can be fitted, and the formula is
+    used because there is nothing else.
     """
     multipliers, model = fitted.multipliers, fitted.models[0]
     asked_for = type(plan.calibrator) is PriorCalibrator is type(request.calibrator)

@@ -328,7 +328,9 @@ def _check_votes(request, plan, candidates):
 
 
 def _folds_of_calibrators(request, weighed, held_out):
-    """Return, for every row, the fold whose calibrator is fitted without it, or -1.
+    """Return, for every row, its fold: the calibrator of a fold does not see its rows.
+
+    The fold is -1 for a row that no calibrator is judged on.
 
     Rows that are reserved for prediction sets are not used to compare candidates.
     """

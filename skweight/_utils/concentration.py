@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-# There is a warning if the number of effective rows is below the first number as a
-# share of the rows, and also below the second number.
+# There is a warning if the number of effective rows is below SMALLEST_SHARE times the
+# number of rows, and also below FEW_EFFECTIVE_ROWS.
 SMALLEST_SHARE, FEW_EFFECTIVE_ROWS = 0.1, 50
-# There is a warning if one row has more than a share of the weight (the first number),
-# and there are at least as many rows as the second number. If there are fewer rows,
-# other warnings report the small number of rows.
+# There is a warning if one row has more than LARGEST_SHARE of the weight, and there are
+# at least FEWEST_ROWS rows. Other warnings report a smaller number of rows.
 LARGEST_SHARE, FEWEST_ROWS = 0.5, 10
 
 

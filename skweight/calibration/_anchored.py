@@ -205,7 +205,7 @@ class AnchoredCalibrator(BaseCalibrator):
         classes=None,
         class_multiplier=None,
     ):
-        """Fit the calibrator; the prior is the formula that undoes the weights.
+        """Fit the calibrator; few rows stay close to the inverted class weights.
 
         Parameters
         ----------

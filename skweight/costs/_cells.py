@@ -129,7 +129,7 @@ class Cells:
         return replace(self, entries=entries, labels=tuple(classes))
 
     def with_labels_of(self, *vectors):
-        """Return the cells with both labels set, if the vectors contain both labels.
+        """Return the cells for the labels in `vectors`; unchanged if only one occurs.
 
         The labels of all vectors are collected first. If a search used one vector
         alone, it would accept a misspelt decision as the unknown label of the matrix.

@@ -1,13 +1,12 @@
 """Gaussian kernels on centres, computed for one chunk of rows after the other.
 
-A squared distance is computed as a difference of large numbers. Therefore squared
-distances are float64, and are computed by a single matrix product. Only sums over very
-many rows, and the ratios from these sums, use float32 distances. Kernels are float32 in
-two cases: if many rows are summed, and if the kernels are used only to choose
-parameters. On most machines, the exponential of float32 numbers is several times
-faster. A small fit uses float64, so that the last digits of its input do not matter. No
-step mixes rows, so the kernels of a row do not depend on its chunk. Therefore sums over
-chunks can be added.
+A squared distance is a difference of large numbers, so rounding errors matter.
+Therefore squared distances are computed in float64, by a single matrix product. There
+is one exception: sums over very many rows, and the ratios from these sums, use float32
+distances. Kernels are float32 in two cases: if many rows are summed, and if the kernels
+are used only to choose parameters. On most machines, the exponential of float32 numbers
+is several times faster. Small fits use float64 throughout. The kernels of a row do not
+depend on the chunk of the row. Therefore sums over chunks can be added.
 """
 
 from copy import copy

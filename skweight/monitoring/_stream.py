@@ -22,9 +22,9 @@ from skweight.monitoring._report import DriftFigure
 MIN_ROWS = 50
 HALF_SPENT = 50
 SHARE_OF_NEWEST = 0.5
-# These numbers say which windows (rows since a block) are kept. All windows of the
-# newest blocks are kept. For older windows, 8 to 16 windows are kept for every doubling
-# of the age. Beyond the oldest age, only the window of the whole stream is kept.
+# A window holds all rows since an earlier block; its age is its number of blocks.
+# Windows of the smallest ages are all kept. For each doubling of the age, 8 to 16
+# windows are kept. Above the oldest age, only the window of the whole stream is kept.
 FINE_AGES = 8
 OLDEST_AGE = 4096
 
